@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing past U+10FFFF. */
+#pragma once
+
+#include "base/span.h"
+
+/* Bytes of the well-formed character that s starts with; 0 when there is none. */
+static inline size_t utf8_length(struct span s)
+{
+	uint8_t a, lo = 0x80, hi = 0xbf;
+	size_t n;
+
+	if (!s.n)
+		return 0;
+	a = s.p[0];
+	if (a < 0x80)
+		return 1;
+	if (a >= 0xc2 && a <= 0xdf)
+		n = 2;
+	else if (a >= 0xe0 && a <= 0xef)
+		n = 3;
+	else if (a >= 0xf0 && a <= 0xf4)
+		n = 4;
+	else
+		return 0;
+	if (a == 0xe0)
+		lo = 0xa0;
+	else if (a == 0xed)
+		hi = 0x9f;
+	else if (a == 0xf0)
+		lo = 0x90;
+	else if (a == 0xf4)
+		hi = 0x8f;
+	if (s.n < n || s.p[1] < lo || s.p[1] > hi)
+		return 0;
+	for (size_t i = 2; i < n; i++)
+		if ((s.p[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
+static inline bool utf8_valid(struct span s)
+{
+	for (size_t i = 0, n; i < s.n; i += n)
+		if (!(n = utf8_length(span_sub(s, i, s.n))))
+			return false;
+	return true;
+}
+
+/* Appending a code point is json.c's business alone; counting is everybody's. */
+static inline size_t utf8_count(struct span s)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		count += (s.p[i] & 0xc0) != 0x80;
+	return count;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* Every bound in the product, each with the reason for its number. */
+#pragma once
+
+/* A request body we will judge. Provider limits: Anthropic 32 MB, OpenAI 32 MiB for chat. */
+#define AICP_BODY_BYTES_MAX (32u << 20)
+/* Request head (request line and headers). Common servers refuse above 8 to 64 KiB. */
+#define AICP_HEAD_BYTES_MAX (64u << 10)
+/* Header fields in one head; nginx and Node stop at about 100 to 2,000. */
+#define AICP_HEADERS_MAX 128u
+/* One chunk-size line with its extensions. */
+#define AICP_CHUNK_LINE_BYTES_MAX 1024u
+/* Decoded size of a compressed body; a bomb ends here. */
+#define AICP_INFLATED_BYTES_MAX AICP_BODY_BYTES_MAX
+/* Decoded : encoded; deflate itself cannot exceed 1,032, brotli and zstd can. */
+#define AICP_INFLATE_RATIO_MAX 2048u
+/* One line of an event stream; OpenAI sends a whole response object in its last event. */
+#define AICP_SSE_LINE_BYTES_MAX (4u << 20)
+
+/* Nesting of JSON; SDKs produce less than 20. */
+#define AICP_JSON_DEPTH_MAX 128u
+/* Tokens in one JSON text: 20 bytes each on our side, so 20 MiB for the worst text. */
+#define AICP_JSON_TOKENS_MAX (1u << 20)
+
+/* Text that one fact may hold; the body limit, as text.all is nearly the body. */
+#define AICP_FACT_TEXT_BYTES_MAX (AICP_BODY_BYTES_MAX + (1u << 20))
+/* Entries of a list fact (tools, attachments). */
+#define AICP_FACT_LIST_MAX 1024u
+
+/* One YAML file (policy, provider, configuration). */
+#define AICP_YAML_BYTES_MAX (1u << 20)
+#define AICP_YAML_DEPTH_MAX 32u
+#define AICP_YAML_NODES_MAX 100000u
+/* All policy files together, as handed to the engine. */
+#define AICP_BUNDLE_BYTES_MAX (16u << 20)
+#define AICP_POLICIES_MAX 10000u
+#define AICP_CONDITION_DEPTH_MAX 16u
+#define AICP_PATTERN_BYTES_MAX 4096u
+
+/* A message between two roles that travels inline; larger ones go in a sealed memfd.
+ * A sequenced-packet message must fit the default socket send buffer (212,992). */
+#define AICP_LINK_INLINE_BYTES_MAX (64u << 10)
+#define AICP_LINK_PAYLOAD_BYTES_MAX (AICP_BODY_BYTES_MAX + AICP_HEAD_BYTES_MAX + (1u << 20))
+
+/* A shim frame that travels inline; larger requests go in a sealed memfd. */
+#define AICP_SHIM_INLINE_BYTES_MAX (64u << 10)
+/* The synthetic answer that the shim serves. */
+#define AICP_SHIM_ANSWER_BYTES_MAX (16u << 10)
+/* Host name: RFC 1035 section 2.3.4. */
+#define AICP_HOST_BYTES_MAX 255u
+
+/* A leaf of the ledger: C2SP tlog-tiles entries carry a 16-bit length. */
+#define AICP_LEAF_BYTES_MAX 65535u
+/* Arguments of a process as recorded; longer ones are cut and marked. */
+#define AICP_ARGS_BYTES_MAX 2048u
+#define AICP_PARENTS_MAX 8u
+
+/* Budgets of one uid: concurrent shim connections, bytes of requests in judgement. */
+#define AICP_UID_CONNECTIONS_MAX 256u
+#define AICP_UID_BYTES_MAX (256u << 20)
+
+/* API: body of a request (contract of the API), connections in all and per peer. */
+#define AICP_API_BODY_BYTES_MAX (1u << 20)
+#define AICP_API_CONNECTIONS_MAX 64u
+#define AICP_API_CONNECTIONS_PER_PEER_MAX 32u
