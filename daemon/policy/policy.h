@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A policy set: policies as written by people, compiled once, immutable, then evaluated on facts.
+ *
+ * Loading can fail, and then nothing of it is used. Evaluating cannot fail: a set, facts and counters in, a verdict out.
+ */
+#pragma once
+
+#include "base/yaml.h"
+#include "model/facts.h"
+#include "model/verdict.h"
+
+/* One policy file, given as bytes. */
+struct policy_source {
+	const char *name; /* as messages shall call it */
+	struct span text;
+};
+
+struct policy_set; /* counted references */
+
+/* Loads all sources as one set, or nothing: PARSE_DONE, PARSE_E_BAD or PARSE_E_LIMIT with error set
+ * ("FILE:LINE: what is wrong, and how to mend it"), -ENOMEM. No sources make an empty set, which allows. */
+MUST_CHECK int policy_load(const struct policy_source *sources, size_t n,
+			   struct policy_set **ret_set, struct yaml_error *error);
+struct policy_set *policy_set_ref(struct policy_set *set);
+void policy_set_unref(struct policy_set *set);
+
+/* SHA-256 over the sources, hexadecimal, NUL-terminated: what records name the set by. */
+const char *policy_set_digest(const struct policy_set *set);
+size_t policy_set_count(const struct policy_set *set);
+
+/* What people see of one policy; all borrowed from the set. */
+struct policy_info {
+	struct span name;
+	struct span description;
+	struct span reason;
+	struct span source; /* the YAML text of this policy as it stands in its file */
+	const char *file;
+	int line;
+	enum verdict_action action;
+	bool enabled;
+	enum mode mode;
+	int64_t priority;
+	size_t conditions; /* leaves of the condition tree */
+};
+void policy_set_info(const struct policy_set *set, size_t index, struct policy_info *ret_info);
+/* Index of the policy of that name, or policy_set_count(). */
+size_t policy_set_find(const struct policy_set *set, struct span name);
+
+struct policy_eval; /* scratch memory of one evaluating thread; grows as needed and is kept */
+struct policy_eval *policy_eval_new(void);
+void policy_eval_free(struct policy_eval *eval);
+
+/* Evaluates all enabled policies whose scope fits. The most restrictive action of all matching ones wins; among
+ * equals the higher priority, then the earlier in the set, gives name and reason. Policies in monitor mode (or
+ * everything, when mode is MODE_MONITOR) count for `would` only. Out of memory blocks. The verdict borrows from
+ * set. Warns keep their own list: see policy_eval_matched(). */
+struct verdict policy_evaluate(const struct policy_set *set, struct policy_eval *eval,
+			       const struct facts *facts, enum mode mode);
+
+/* Indexes of the policies that matched in the last policy_evaluate(), most restrictive first. */
+size_t policy_eval_matched(const struct policy_eval *eval, const uint32_t **ret_index);
+
+/* Explains the last evaluation as canonical JSON: every policy looked at, with each condition, its
+ * value in these facts (texts cut), its result, and why the verdict is what it is. 0, -ENOMEM, -E2BIG. */
+int policy_explain(const struct policy_set *set, struct policy_eval *eval,
+		   const struct facts *facts, enum mode mode, struct buf *out);
+/* The same for a reader of plain text. */
+int policy_explain_text(const struct policy_set *set, struct policy_eval *eval,
+			const struct facts *facts, enum mode mode, struct buf *out);
