@@ -113,7 +113,8 @@ void json_write_raw(struct json_write *w, const char *key, struct span json)
 /* RFC 8785 section 3.2.2.2: two-character escapes where they exist, else lower-case \u00xx. */
 static void put_escaped(struct buf *out, uint8_t c)
 {
-	static const char two[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
+	static const char two[] = {
+		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
 
 	if (c == '"' || c == '\\')
 		buf_printf(out, "\\%c", c);
@@ -131,7 +132,8 @@ int json_write_quoted(struct buf *out, struct span s)
 	while (i < s.n) {
 		size_t plain = i;
 
-		while (i < s.n && s.p[i] >= 0x20 && s.p[i] < 0x80 && s.p[i] != '"' && s.p[i] != '\\')
+		while (i < s.n && s.p[i] >= 0x20 && s.p[i] < 0x80 && s.p[i] != '"' &&
+		       s.p[i] != '\\')
 			i++;
 		buf_put(out, span_sub(s, plain, i));
 		if (i == s.n)
