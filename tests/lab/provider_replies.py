@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: MIT
+"""What the providers would answer: bodies, usage, event streams and errors in their own wire formats."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Optional
+
+JSON = ("content-type", "application/json")
+EVENTS = ("content-type", "text/event-stream; charset=utf-8")
+CREATED = 1764000000
+TEXT = "The stand-in heard you."
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: list = field(default_factory=list)
+    body: bytes = b""
+    events: Optional[list] = None
+
+
+def reply(host, method, path, body):
+    """The Reply to one request; host is the name of the TLS handshake."""
+    path = path.split("?")[0]
+    if host == "api.openai.com":
+        return openai(method, path, body)
+    if host == "api.anthropic.com":
+        return anthropic(method, path, body)
+    return json_reply(200, {"host": host, "method": method, "path": path, "received_bytes": len(body)})
+
+
+def json_reply(status, value, *headers):
+    return Reply(status, [JSON, *headers], json.dumps(value).encode())
+
+
+def tokens(value):
+    """Roughly what a tokenizer would count: four bytes each."""
+    return max(1, len(json.dumps(value)) // 4)
+
+
+def event(data, name=None):
+    text = data if isinstance(data, str) else json.dumps(data)
+    return ((("event: %s\n" % name) if name else "") + "data: %s\n\n" % text).encode()
+
+
+# ---- OpenAI ---------------------------------------------------------------------------------------
+
+
+def openai_error(status, message):
+    error = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
+    return json_reply(status, {"error": error}, ("x-request-id", "req_lab_error"))
+
+
+def openai(method, path, body):
+    if method in ("GET", "HEAD") and path == "/v1/models":
+        return json_reply(200, {"object": "list", "data": [{"id": "gpt-4o-mini", "object": "model", "owned_by": "lab"}]})
+    if method != "POST":
+        return openai_error(405, "Not allowed to %s on %s" % (method, path))
+    operations = {"/v1/chat/completions": openai_chat, "/v1/responses": openai_responses}
+    if path not in operations:
+        return openai_error(404, "Invalid URL (POST %s)" % path)
+    try:
+        request = json.loads(body)
+        return operations[path](request)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return openai_error(400, "We could not parse the JSON body of your request.")
+
+
+def openai_chat(request):
+    usage = {"prompt_tokens": tokens(request["messages"]), "completion_tokens": tokens(TEXT)}
+    usage["total_tokens"] = usage["prompt_tokens"] + usage["completion_tokens"]
+    usage["prompt_tokens_details"] = {"cached_tokens": 0, "audio_tokens": 0}
+    usage["completion_tokens_details"] = {"reasoning_tokens": 0, "audio_tokens": 0}
+    base = {"id": "chatcmpl-lab", "created": CREATED, "model": request["model"], "service_tier": "default"}
+    headers = [("x-request-id", "req_lab"), ("openai-version", "2020-10-01"), ("openai-processing-ms", "1")]
+    if request.get("stream"):
+        return Reply(200, [EVENTS, *headers], events=openai_chat_events(request, base, usage))
+    message = {"role": "assistant", "content": TEXT, "refusal": None, "annotations": []}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+    return json_reply(200, {**base, "object": "chat.completion", "choices": [choice], "usage": usage}, *headers)
+
+
+def openai_chat_events(request, base, usage):
+    base = {**base, "object": "chat.completion.chunk"}
+    counted = bool((request.get("stream_options") or {}).get("include_usage"))
+    extra = {"usage": None} if counted else {}
+    pieces = [{"role": "assistant", "content": ""}] + [{"content": word + " "} for word in TEXT.split()]
+    chunks = [
+        {**base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}], **extra} for delta in pieces
+    ]
+    chunks.append({**base, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], **extra})
+    if counted:
+        chunks.append({**base, "choices": [], "usage": usage})
+    return [event(chunk) for chunk in chunks] + [event("[DONE]")]
+
+
+def openai_responses(request):
+    usage = {
+        "input_tokens": tokens(request["input"]),
+        "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens": tokens(TEXT),
+        "output_tokens_details": {"reasoning_tokens": 0},
+    }
+    usage["total_tokens"] = usage["input_tokens"] + usage["output_tokens"]
+    part = {"type": "output_text", "text": TEXT, "annotations": []}
+    item = {"id": "msg_lab", "type": "message", "status": "completed", "role": "assistant", "content": [part]}
+    answer = {"id": "resp_lab", "object": "response", "created_at": CREATED, "model": request["model"]}
+    answer |= {"error": None, "incomplete_details": None, "parallel_tool_calls": True, "tools": []}
+    done = {**answer, "status": "completed", "output": [item], "usage": usage}
+    headers = [("x-request-id", "req_lab")]
+    if not request.get("stream"):
+        return json_reply(200, done, *headers)
+    begun = {**answer, "status": "in_progress", "output": [], "usage": None}
+    where = {"item_id": "msg_lab", "output_index": 0, "content_index": 0}
+    steps = [
+        ("response.created", {"response": begun}),
+        ("response.output_item.added", {"output_index": 0, "item": {**item, "status": "in_progress", "content": []}}),
+        ("response.content_part.added", {**where, "part": {**part, "text": ""}}),
+        *[("response.output_text.delta", {**where, "delta": word + " "}) for word in TEXT.split()],
+        ("response.output_text.done", {**where, "text": TEXT}),
+        ("response.content_part.done", {**where, "part": part}),
+        ("response.output_item.done", {"output_index": 0, "item": item}),
+        ("response.completed", {"response": done}),
+    ]
+    events = [event({"type": name, "sequence_number": n, **data}, name) for n, (name, data) in enumerate(steps)]
+    return Reply(200, [EVENTS, *headers], events=events)
+
+
+# ---- Anthropic ------------------------------------------------------------------------------------
+
+
+def anthropic_error(status, kind, message):
+    value = {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_lab_error"}
+    return json_reply(status, value, ("request-id", "req_lab_error"))
+
+
+def anthropic(method, path, body):
+    if method in ("GET", "HEAD") and path == "/v1/models":
+        model = {"type": "model", "id": "claude-sonnet-4-5", "display_name": "Claude Sonnet 4.5"}
+        return json_reply(200, {"data": [model], "has_more": False, "first_id": model["id"], "last_id": model["id"]})
+    if method != "POST" or path != "/v1/messages":
+        return anthropic_error(404, "not_found_error", "Not found: %s %s" % (method, path))
+    try:
+        return anthropic_messages(json.loads(body))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return anthropic_error(400, "invalid_request_error", "The request body is not valid JSON")
+
+
+def anthropic_messages(request):
+    usage = {
+        "input_tokens": tokens(request["messages"]),
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+        "output_tokens": tokens(TEXT),
+        "service_tier": "standard",
+    }
+    message = {"id": "msg_lab", "type": "message", "role": "assistant", "model": request["model"]}
+    headers = [("request-id", "req_lab")]
+    if not request.get("stream"):
+        content = [{"type": "text", "text": TEXT}]
+        ended = {"content": content, "stop_reason": "end_turn", "stop_sequence": None, "usage": usage}
+        return json_reply(200, {**message, **ended}, *headers)
+    begun = {**message, "content": [], "stop_reason": None, "stop_sequence": None, "usage": {**usage, "output_tokens": 1}}
+    steps = [
+        {"type": "message_start", "message": begun},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "ping"},
+        *[
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word + " "}}
+            for word in TEXT.split()
+        ],
+        {"type": "content_block_stop", "index": 0},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+            "usage": {"output_tokens": usage["output_tokens"]},
+        },
+        {"type": "message_stop"},
+    ]
+    return Reply(200, [EVENTS, *headers], events=[event(step, step["type"]) for step in steps])
