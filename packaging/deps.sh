@@ -18,6 +18,8 @@ missing=
 for p in $build $tests; do
 	dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $p"
 done
+# npm may come with a Node that is not Debian's.
+command -v npm >/dev/null 2>&1 || missing="$missing npm"
 if [ -n "$missing" ]; then
 	echo "deps: installing$missing"
 	if [ "$(id -u)" != 0 ]; then
@@ -28,3 +30,6 @@ if [ -n "$missing" ]; then
 	apt-get update -q >/dev/null
 	apt-get install -y -q --no-install-recommends $missing >/dev/null
 fi
+
+# Test clients that cannot stand beside the machine's own go under build/.
+sh tests/lab/fetch-clients.sh

@@ -136,7 +136,7 @@ def anthropic_error(status, kind, message):
 
 def anthropic(method, path, body):
     if method in ("GET", "HEAD") and path == "/v1/models":
-        model = {"type": "model", "id": "claude-sonnet-4-5", "display_name": "Claude Sonnet 4.5"}
+        model = {"type": "model", "id": "claude-sonnet-4-6", "display_name": "Claude Sonnet 4.6"}
         return json_reply(200, {"data": [model], "has_more": False, "first_id": model["id"], "last_id": model["id"]})
     if method != "POST" or path != "/v1/messages":
         return anthropic_error(404, "not_found_error", "Not found: %s %s" % (method, path))
