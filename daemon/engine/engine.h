@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The conductor: one request as it would leave the host → facts → verdict → record and answer. Pure: time, random
- * bytes, keys and identity are arguments, and nothing happens here; the caller makes the record durable and
- * only then lets the verdict take effect.
+ * The conductor: one request as it would leave the host → facts → verdict → record and answer.
+ * Pure: time, random bytes, keys and identity are arguments, and nothing happens here; the caller
+ * makes the record durable and only then lets the verdict take effect.
  */
 #pragma once
 
@@ -14,7 +14,7 @@
 #include "policy/policy.h"
 #include "provider/provider.h"
 
-#define ENGINE_ID_BYTES  24 /* lower-case hexadecimal digits of a decision id */
+#define ENGINE_ID_BYTES	 24 /* lower-case hexadecimal digits of a decision id */
 #define ENGINE_KEY_BYTES 32
 
 /* What judging depends on; references are taken. */
@@ -22,7 +22,8 @@ struct engine_rules {
 	struct policy_set *policies; /* NULL: none could ever be loaded, everything is refused */
 	struct provider_set *providers;
 	enum mode mode;
-	uint8_t key[ENGINE_KEY_BYTES]; /* for fingerprints of credentials and commitments to content */
+	uint8_t key[ENGINE_KEY_BYTES]; /* for fingerprints of credentials and commitments to content
+					*/
 };
 
 struct engine; /* one judging thread: rules and scratch memory */
@@ -33,12 +34,12 @@ void engine_set_rules(struct engine *engine, const struct engine_rules *rules);
 
 struct engine_request {
 	enum aicp_shim_kind kind; /* KIND_NONE: bytes are one HTTP/1.x request */
-	struct span host;         /* name the connection was opened for; lower case, no port */
-	uint8_t *bytes;           /* the request as it would leave; credentials in it are overwritten */
+	struct span host; /* name the connection was opened for; lower case, no port */
+	uint8_t *bytes; /* the request as it would leave; credentials in it are overwritten */
 	size_t bytes_n;
-	const char *coverage;     /* "shim" */
+	const char *coverage; /* "shim" */
 	const struct identity *who;
-	int64_t now_ns;           /* wall clock, UTC, since 1970 */
+	int64_t now_ns; /* wall clock, UTC, since 1970 */
 	uint8_t random[ENGINE_ID_BYTES / 2];
 };
 
@@ -49,25 +50,29 @@ struct engine_decision {
 	bool pass;
 };
 
-/* Judges one request. Cannot fail: what cannot be judged is blocked with a reason. The engine keeps the facts
- * until the next call, for the functions below. */
+/* Judges one request. Cannot fail: what cannot be judged is blocked with a reason. The engine keeps
+ * the facts until the next call, for the functions below. */
 void engine_judge(struct engine *engine, const struct engine_request *request,
 		  struct engine_decision *ret_decision);
 
-/* The body of the decision's record, canonical JSON: docs/LEDGER.md. latency_us is from the request's arrival to now. */
+/* The body of the decision's record, canonical JSON: docs/LEDGER.md. latency_us is from the
+ * request's arrival to now. */
 int engine_record(struct engine *engine, const struct engine_request *request,
 		  const struct engine_decision *decision, int64_t latency_us, struct buf *out);
 
-/* The HTTP answer of a refusal, in the provider's shape. override: a reason that came up after the verdict
- * (REASON_NO_RECORD, ...), or _REASON_COUNT. */
+/* The HTTP answer of a refusal, in the provider's shape. override: a reason that came up after the
+ * verdict (REASON_NO_RECORD, ...), or _REASON_COUNT. */
 int engine_answer(const struct engine_decision *decision, enum reason override, struct buf *out);
 
-/* A refusal before anything could be judged (budgets, shutdown): id, answer in the shape of host's provider. */
+/* A refusal before anything could be judged (budgets, shutdown): id, answer in the shape of host's
+ * provider. */
 int engine_refuse(struct engine *engine, struct span host, const char *id, enum reason reason,
 		  struct buf *out);
 
-/* Dry run: facts given as a JSON object of names and values, judged and explained by the same code. Answer:
- * {"decision": {...}, "explanation": {...}}. PARSE_DONE; PARSE_E_BAD with out holding {"error": ...}; -ENOMEM. */
+/* Dry run: facts given as a JSON object of names and values, judged and explained by the same code.
+ * Answer:
+ * {"decision": {...}, "explanation": {...}}. PARSE_DONE; PARSE_E_BAD with out holding {"error":
+ * ...}; -ENOMEM. */
 int engine_dry_run(struct engine *engine, struct span facts_json, struct buf *out);
 
 const struct policy_set *engine_policies(const struct engine *engine);

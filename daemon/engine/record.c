@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* The record of a decision: what happened, to whom, by which rules. No content, no credentials. */
+#include "engine/judge.h"
+
+#include "base/hash.h"
+#include "base/hex.h"
+#include "base/utf8.h"
+
+#include <errno.h>
+#include <math.h>
+
+/* A record must fit a leaf, with room for the ledger's own keys. Everything a process can choose is
+ * cut to this. */
+#define RECORD_TEXT_BYTES_MAX 512u
+#define RECORD_LIST_MAX	      32u
+#define RECORD_BYTES_MAX      (AICP_LEAF_BYTES_MAX - 4096u)
+
+static struct span cut(struct span s)
+{
+	size_t n = s.n;
+
+	if (n <= RECORD_TEXT_BYTES_MAX)
+		return s;
+	n = RECORD_TEXT_BYTES_MAX;
+	while (n > 0 && (s.p[n] & 0xc0) == 0x80)
+		n--;
+	return span_sub(s, 0, n);
+}
+
+static void put_text(struct json_write *w, const char *key, const struct fact_value *value)
+{
+	if (value->kind == FACT_TEXT)
+		json_write_string(w, key, cut(value->text));
+	else
+		json_write_null(w, key);
+}
+
+static void put_number(struct json_write *w, const char *key, const struct fact_value *value)
+{
+	if (value->kind == FACT_NUMBER && fabs(value->number) < 9e15)
+		json_write_int(w, key, (int64_t)value->number);
+	else
+		json_write_null(w, key);
+}
+
+static void put_bool(struct json_write *w, const char *key, const struct fact_value *value)
+{
+	if (value->kind == FACT_BOOL)
+		json_write_bool(w, key, value->boolean);
+	else
+		json_write_null(w, key);
+}
+
+static void put_list(struct json_write *w, const char *key, const struct fact_value *value)
+{
+	json_write_array(w, key);
+	for (size_t i = 0; value->kind == FACT_LIST && i < value->list_n && i < RECORD_LIST_MAX;
+	     i++)
+		json_write_string(w, NULL, cut(value->list[i]));
+	json_write_end_array(w);
+}
+
+static const struct fact_value *fact(const struct engine *e, enum fact_id id)
+{
+	return facts_get(e->facts, id);
+}
+
+static void put_http(const struct engine *e, struct json_write *w)
+{
+	json_write_object(w, "http");
+	put_number(w, "body_bytes", fact(e, FACT_HTTP_BODY_BYTES));
+	put_text(w, "content_type", fact(e, FACT_HTTP_CONTENT_TYPE));
+	put_text(w, "host", fact(e, FACT_HTTP_HOST));
+	put_text(w, "method", fact(e, FACT_HTTP_METHOD));
+	put_text(w, "path", fact(e, FACT_HTTP_PATH));
+	put_text(w, "query", fact(e, FACT_HTTP_QUERY));
+	put_text(w, "user_agent", fact(e, FACT_HTTP_USER_AGENT));
+	json_write_end_object(w);
+}
+
+/* A keyed hash: the same prompt is known again on this host, and nobody without the key can guess
+ * at it. */
+static int put_prompt(const struct engine *e, struct json_write *w)
+{
+	static const char prefix[] = "aicp/1/prompt\n";
+	const struct fact_value *prompt = fact(e, FACT_PROMPT);
+	char hex[HASH_HEX_BYTES + 1] = "";
+	int r = 0;
+
+	if (prompt->kind == FACT_TEXT) {
+		struct buf text = BUF_INIT(AICP_FACT_TEXT_BYTES_MAX + sizeof(prefix));
+		struct hash hash;
+
+		buf_put_str(&text, prefix);
+		r = buf_put(&text, prompt->text);
+		if (!r)
+			r = hash_hmac(span_of(e->rules.key, sizeof(e->rules.key)), buf_span(&text),
+				      &hash);
+		if (!r)
+			hex_encode(hash_span(&hash), hex);
+		buf_deinit(&text);
+	}
+	json_write_object(w, "prompt");
+	put_number(w, "chars", fact(e, FACT_PROMPT_CHARS));
+	json_write_str(w, "commitment", hex[0] ? hex : NULL);
+	json_write_end_object(w);
+	return r;
+}
+
+static void put_matched(struct engine *e, struct json_write *w)
+{
+	const uint32_t *index = NULL;
+	size_t n = e->evaluated ? policy_eval_matched(e->eval, &index) : 0;
+
+	json_write_array(w, "matched");
+	for (size_t i = 0; i < n && i < RECORD_LIST_MAX; i++) {
+		struct policy_info info;
+
+		policy_set_info(e->rules.policies, index[i], &info);
+		json_write_string(w, NULL, cut(info.name));
+	}
+	json_write_end_array(w);
+}
+
+static void put_call(const struct engine *e, struct json_write *w)
+{
+	put_text(w, "gen_ai.operation.name", fact(e, FACT_OPERATION));
+	put_text(w, "gen_ai.provider.name", fact(e, FACT_PROVIDER));
+	put_number(w, "gen_ai.request.max_tokens", fact(e, FACT_MAX_TOKENS));
+	put_text(w, "gen_ai.request.model", fact(e, FACT_MODEL));
+	put_bool(w, "gen_ai.request.stream", fact(e, FACT_STREAM));
+}
+
+int engine_record(struct engine *e, const struct engine_request *request,
+		  const struct engine_decision *decision, int64_t latency_us, struct buf *out)
+{
+	const struct verdict *v = &decision->verdict;
+	struct json_write w;
+	int r;
+
+	buf_clear(out);
+	json_write_init(&w, out, true);
+	json_write_object(&w, NULL);
+	json_write_str(&w, "action", verdict_action_name(v->action));
+	put_text(&w, "agent_id", fact(e, FACT_AGENT_ID));
+	json_write_str(&w, "coverage", request->coverage);
+	put_text(&w, "credential", fact(e, FACT_CREDENTIAL));
+	json_write_str(&w, "execution_id", decision->id);
+	put_call(e, &w);
+	put_http(e, &w);
+	json_write_int(&w, "latency_us", latency_us);
+	put_matched(e, &w);
+	json_write_str(&w, "mode", mode_name(e->rules.mode));
+	put_text(&w, "parse", fact(e, FACT_PARSE));
+	put_text(&w, "parse_error", fact(e, FACT_PARSE_ERROR));
+	if (v->policy.n)
+		json_write_string(&w, "policy", cut(v->policy));
+	else
+		json_write_null(&w, "policy");
+	if (v->text.n)
+		json_write_string(&w, "policy_reason", cut(v->text));
+	else
+		json_write_null(&w, "policy_reason");
+	json_write_str(&w, "policy_set",
+		       e->rules.policies ? policy_set_digest(e->rules.policies) : NULL);
+	identity_write(request->who, &w, "process");
+	r = put_prompt(e, &w);
+	if (r < 0)
+		return r;
+	json_write_str(&w, "provider_set",
+		       e->rules.providers ? provider_set_digest(e->rules.providers) : NULL);
+	json_write_str(&w, "reason", reason_code(v->reason));
+	json_write_string(&w, "server.address", cut(request->host));
+	put_list(&w, "tools", fact(e, FACT_TOOLS));
+	put_list(&w, "unjudged", fact(e, FACT_UNJUDGED));
+	put_text(&w, "user", fact(e, FACT_USER));
+	json_write_str(&w, "would", verdict_action_name(v->would));
+	json_write_end_object(&w);
+	if (out->err)
+		return out->err;
+	return out->n > RECORD_BYTES_MAX ? -E2BIG : 0;
+}
