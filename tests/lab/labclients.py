@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""The real clients of the lab as a table, and how to run one."""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass, field
+
+CLIENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clients")
+PYTHON = "/usr/bin/python3"
+
+
+@dataclass
+class Client:
+    name: str
+    script: str
+    shape: str
+    env: dict = field(default_factory=dict)
+    sdk: bool = False  # raises PermissionDeniedError and counts its attempts
+
+    def command(self):
+        if self.script.endswith(".js"):
+            return [os.environ["LAB_NODE18"], os.path.join(CLIENTS, self.script)]
+        return [PYTHON, os.path.join(CLIENTS, self.script)]
+
+    def run(self, prompts, prefix=(), shape=None, timeout_s=60, env=None):
+        """Asks prompts one after another; gives a report for each (clients/ask.py). prefix: `aicp run --`."""
+        command = [*prefix, *self.command(), shape or self.shape, *prompts]
+        environment = {**os.environ, **self.env, **(env or {})}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, env=environment)
+        reports = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        if len(reports) != len(prompts):
+            message = "%s: %d reports for %d prompts, exit status %d\n%s%s"
+            sizes = (self.name, len(reports), len(prompts), done.returncode, done.stdout, done.stderr)
+            raise RuntimeError(message % sizes)
+        return reports
+
+
+STREAM = {"LAB_STREAM": "1"}
+ALL = [
+    Client("curl HTTP/1.1", "curl.py", "chat", {"LAB_CURL_ARGS": "--http1.1"}),
+    Client("curl offering h2", "curl.py", "messages", {"LAB_CURL_ARGS": "--http2"}),
+    Client("requests", "requests_session.py", "chat"),
+    Client("httpx sync", "httpx_sync.py", "messages"),
+    Client("httpx async", "httpx_async.py", "chat"),
+    Client("aiohttp", "aiohttp_session.py", "messages"),
+    Client("urllib", "urllib_open.py", "responses"),
+    Client("Node 18 https", "https_agent.js", "chat"),
+    Client("Node 18 fetch", "fetch.js", "messages"),
+    Client("openai chat", "openai_sdk.js", "chat", sdk=True),
+    Client("openai chat stream", "openai_sdk.js", "chat", STREAM, sdk=True),
+    Client("openai responses", "openai_sdk.js", "responses", sdk=True),
+    Client("openai responses stream", "openai_sdk.js", "responses", STREAM, sdk=True),
+    Client("anthropic messages", "anthropic_sdk.js", "messages", sdk=True),
+    Client("anthropic messages stream", "anthropic_sdk.js", "messages", STREAM, sdk=True),
+]

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""Starts, stops and breaks an aicpd inside the lab, and runs programs under it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+AICPD, AICP = ROOT + "/build/aicpd", ROOT + "/build/aicp"
+API = "http://127.0.0.1:8642"
+
+FORBIDDEN = "lab-forbidden"
+POLICY = """\
+policy: lab-forbidden-word
+description: Blocks a word that only the lab's tests use.
+when:
+  field: prompt
+  contains: %s
+then: block
+reason: the lab forbids this word
+""" % FORBIDDEN
+
+
+class Daemon:
+    """One aicpd with its own folder under LAB. keys are lines added to its configuration."""
+
+    def __init__(self, name="daemon", policy=POLICY, state_dir=None, **keys):
+        self.folder = os.path.join(os.environ["LAB"], name)
+        self.runtime_dir = "/run/aicp"
+        self.state_dir = state_dir or self.folder + "/state"
+        self.config = self.folder + "/aicp.yaml"
+        self.log_path = self.folder + "/log"
+        self.process = None
+        os.makedirs(self.folder + "/policies", exist_ok=True)
+        self.set_policy(policy)
+        lines = {"state_dir": self.state_dir, "runtime_dir": self.runtime_dir, "policies": "[policies]", **keys}
+        with open(self.config, "w") as file:
+            file.writelines("%s: %s\n" % pair for pair in lines.items())
+
+    def set_policy(self, text):
+        with open(self.folder + "/policies/lab.yaml", "w") as file:
+            file.write(text)
+
+    def start(self, timeout_s=20):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen([AICPD, "-c", self.config], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        deadline = time.monotonic() + timeout_s
+        while not self.ready():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("aicpd is not ready (exit status %s):\n%s" % (self.process.poll(), self.log()))
+            time.sleep(0.02)
+        return self
+
+    def ready(self):
+        try:
+            with urllib.request.urlopen(API + "/health", timeout=2) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def log(self):
+        with open(self.log_path, errors="replace") as file:
+            return file.read()
+
+    def pids(self):
+        """All processes of this lab that run aicpd."""
+        found = []
+        for entry in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                if os.readlink("/proc/%s/exe" % entry).removesuffix(" (deleted)") == os.path.realpath(AICPD):
+                    found.append(int(entry))
+            except OSError:
+                continue
+        return found
+
+    def signal_all(self, number):
+        for pid in self.pids():
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+
+    def stop(self, timeout_s=15):
+        """Orderly; gives the exit status."""
+        if self.process is None or self.process.poll() is not None:
+            return self.process and self.process.poll()
+        self.process.terminate()
+        return self.process.wait(timeout_s)
+
+    def kill(self):
+        """No role gets to say anything. The first comes first, so that nobody restarts the others."""
+        self.process.kill()
+        self.process.wait()
+        self.signal_all(signal.SIGKILL)
+        while self.pids():
+            time.sleep(0.01)
+
+    def forget(self):
+        """Removes the state, so that the next start is a first one."""
+        shutil.rmtree(self.state_dir, ignore_errors=True)
+
+    def aicp(self, *arguments, **options):
+        options = {"capture_output": True, "text": True, "timeout": 60, **options}
+        return subprocess.run([AICP, "-c", self.config, *arguments], **options)
+
+    def run_prefix(self):
+        return [AICP, "-c", self.config, "run", "--"]
+
+    def records(self):
+        """All entries of `aicp log`, oldest first."""
+        done = self.aicp("log", "--json", "--limit", "1000")
+        if done.returncode != 0:
+            raise RuntimeError("aicp log: exit status %d: %s" % (done.returncode, done.stderr))
+        return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
