@@ -322,10 +322,12 @@ static struct verdict judge(struct engine *e, const struct engine_request *q,
 
 	if (!r && q->bytes_n)
 		r = read_request(e, q, d, &reading);
+	else if (!r && q->kind == AICP_SHIM_KIND_NONE)
+		reading = read_outcome(PARSE_E_MORE, &(struct http_fault){0});
 	if (!r)
 		r = put_reading(e->facts, &reading);
 	if (r < 0)
-		return refuse(REASON_NO_ENGINE);
+		return refuse(REASON_INTERNAL);
 	if (reading.reason != _REASON_COUNT)
 		return refuse(reading.reason);
 	if (!e->rules.policies)
