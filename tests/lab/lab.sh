@@ -25,14 +25,14 @@ die() { echo "lab: $*" >&2; exit 2; }
 
 outside() {
 	[ "$(id -u)" = 0 ] || die "needs root, for namespaces and mounts; run it with sudo"
-	for tool in unshare nsenter ip openssl mount /usr/bin/python3; do
+	for tool in unshare setpriv nsenter ip openssl mount /usr/bin/python3; do
 		command -v $tool >/dev/null || die "$tool is missing; 'make deps' installs it"
 	done
 	local pid rc=0
-	unshare --net --mount --pid --cgroup --ipc --fork --kill-child=SIGKILL --mount-proc --propagation private \
-		"$here/lab.sh" --inside "$@" <&0 &
+	# unshare dies with this shell, its child (the lab's process 1) with unshare, and every process in there with that.
+	setpriv --pdeathsig KILL unshare --net --mount --pid --cgroup --ipc --fork --kill-child=SIGKILL --mount-proc \
+		--propagation private "$here/lab.sh" --inside "$@" <&0 &
 	pid=$!
-	# Killing unshare kills its child, the lab's process 1, and with it every process in there.
 	trap 'kill -KILL $pid 2>/dev/null' INT TERM HUP EXIT
 	wait $pid || rc=$?
 	trap - EXIT
