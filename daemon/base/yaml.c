@@ -3,9 +3,11 @@
 
 #include "aicp/limits.h"
 #include "base/cleanup.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <yaml.h>
 
@@ -34,19 +36,38 @@ void yaml_error_deinit(struct yaml_error *error)
 	buf_deinit(&error->text);
 }
 
+/* Names and values from a hostile file end up in messages: no control character of theirs reaches a terminal or a
+ * log, and what is cut is cut between characters. */
+static void put_printable(struct buf *out, struct span text)
+{
+	for (size_t i = 0, n; i < text.n; i += n) {
+		n = utf8_length(span_sub(text, i, text.n));
+		if (!n && text.n - i < 4)
+			break;
+		if (!n || text.p[i] < 0x20 || text.p[i] == 0x7f ||
+		    (text.p[i] == 0xc2 && text.p[i + 1] < 0xa0))
+			buf_put_byte(out, '?');
+		else
+			buf_put(out, span_sub(text, i, i + n));
+		n = n ? n : 1;
+	}
+}
+
 int yaml_error_set(struct yaml_error *error, const char *file, int line, const char *fmt, ...)
 {
+	char text[1024];
 	va_list ap;
 
 	if (error->text.n)
 		return PARSE_E_BAD;
+	put_printable(&error->text, span_sub(span_str(file), 0, sizeof(text)));
 	if (line > 0)
-		buf_printf(&error->text, "%s:%d: ", file, line);
-	else
-		buf_printf(&error->text, "%s: ", file);
+		buf_printf(&error->text, ":%d", line);
+	buf_put_str(&error->text, ": ");
 	va_start(ap, fmt);
-	buf_vprintf(&error->text, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	put_printable(&error->text, span_str(text));
 	(void)buf_str(&error->text);
 	return PARSE_E_BAD;
 }
@@ -70,7 +91,7 @@ static void *take(struct yaml *yaml, size_t n)
 	return b->bytes + b->used - n;
 }
 
-void yaml_free(struct yaml *yaml)
+void yaml_release(struct yaml *yaml)
 {
 	if (!yaml)
 		return;
@@ -81,7 +102,7 @@ void yaml_free(struct yaml *yaml)
 	free(yaml);
 }
 
-DEFINE_FREEP(struct yaml, yaml_free)
+DEFINE_FREEP(struct yaml, yaml_release)
 
 static int event_line(const yaml_event_t *event)
 {
@@ -272,7 +293,7 @@ static int read_stream(struct reader *r)
 
 int yaml_parse(struct span text, const char *file, struct yaml **ret_yaml, struct yaml_error *error)
 {
-	struct yaml *yaml CLEANUP(yaml_freep) = NULL;
+	struct yaml *yaml CLEANUP(yaml_releasep) = NULL;
 	struct reader r = {.file = file, .error = error};
 	int err;
 

@@ -33,15 +33,20 @@ struct yaml_error {
 #define YAML_ERROR_INIT ((struct yaml_error){.text = BUF_INIT(4096)})
 void yaml_error_deinit(struct yaml_error *error);
 
-/* Sets (the first call wins) "file:line: message"; line 0 leaves the number out. Returns PARSE_E_BAD. */
+/* Sets (the first call wins) "file:line: message"; line 0 leaves the number out. Control characters become `?`, and what
+ * is over 1 KiB is cut: show values of a file with YAML_SHOW(). Returns PARSE_E_BAD. */
 int yaml_error_set(struct yaml_error *error, const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* For "%.*s" in messages: the beginning of a value that may be a megabyte. */
+#define YAML_SHOW(_s) (int)((_s).n > 80 ? 80 : (_s).n), (const char *)((_s).n ? (const char *)(_s).p : "")
 
 /* Reads all documents of text. file is used in messages only. PARSE_DONE, PARSE_E_BAD or PARSE_E_LIMIT with error
  * set, -ENOMEM. An empty text has no documents. */
 MUST_CHECK int yaml_parse(struct span text, const char *file, struct yaml **ret_yaml,
 			  struct yaml_error *error);
-void yaml_free(struct yaml *yaml);
+/* Not called yaml_free: libyaml has that symbol too, and would call ours. */
+void yaml_release(struct yaml *yaml);
 
 /* First document's root, or NULL; the others hang on ->next. */
 struct yaml_node *yaml_root(const struct yaml *yaml);

@@ -2,6 +2,9 @@
 /*
  * The configuration file (aicp.yaml), read strictly: an unknown key is an error with file:line. config.def is the
  * table from which the reader, `aicpd -t` and docs are made.
+ *
+ * A key with a dot may be written as nested mappings (api: {listen: …}) or with the dot (api.listen: …), not both. A path
+ * that does not begin with / starts at the folder of the configuration file; paths in struct config carry that folder already.
  */
 #pragma once
 
@@ -26,9 +29,20 @@ struct config {
 	enum config_fail fail;  /* default closed */
 	enum config_fail fail_unsure; /* default open */
 	struct config_list policies, compliance, providers, plugins;
+	bool approvals_strict; /* default false */
 };
 
-/* Reads text; file is its name in messages. PARSE_DONE, PARSE_E_BAD or PARSE_E_LIMIT with error set, -ENOMEM. An
+/* A row of config.def, for people. */
+struct config_key {
+	const char *name;
+	const char *values; /* what may stand behind it */
+	const char *initial; /* default as it would be written, or NULL: the built-in list */
+	const char *text;
+};
+/* The row of that number, from 0; NULL behind the last. */
+const struct config_key *config_key(size_t index);
+
+/* Reads text; file is its name in messages, and its folder is where relative paths start. PARSE_DONE, PARSE_E_BAD or PARSE_E_LIMIT with error set, -ENOMEM. An
  * empty text is the default configuration. */
 MUST_CHECK int config_parse(struct span text, const char *file, struct config **ret_config,
 			    struct yaml_error *error);

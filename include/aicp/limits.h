@@ -27,6 +27,11 @@
 /* Entries of a list fact (tools, attachments). */
 #define AICP_FACT_LIST_MAX 1024u
 
+/* PATH_MAX less its NUL. */
+#define AICP_PATH_BYTES_MAX 4095u
+/* A Unix socket's name has 107 bytes (unix(7)); the rest is for "/NAME.sock" below the runtime folder. */
+#define AICP_RUNTIME_DIR_BYTES_MAX 80u
+
 /* One YAML file (policy, provider, configuration). */
 #define AICP_YAML_BYTES_MAX (1u << 20)
 #define AICP_YAML_DEPTH_MAX 32u
@@ -46,6 +51,12 @@
 #define AICP_SHIM_INLINE_BYTES_MAX (64u << 10)
 /* The synthetic answer that the shim serves. */
 #define AICP_SHIM_ANSWER_BYTES_MAX (16u << 10)
+/* A request as the shim collects it: body and head at their limits, chunk framing, trailers. */
+#define AICP_SHIM_REQUEST_BYTES_MAX (AICP_BODY_BYTES_MAX + AICP_HEAD_BYTES_MAX + (1u << 20))
+/* Memory of the shim in one process: three requests of the largest size, or 2,000 usual ones. */
+#define AICP_SHIM_ARENA_BYTES_MAX (128u << 20)
+/* A program waits this long inside SSL_write for a verdict; one round trip takes 0.1 to 0.3 ms. */
+#define AICP_SHIM_WAIT_MS 1000
 /* Host name: RFC 1035 section 2.3.4. */
 #define AICP_HOST_BYTES_MAX 255u
 
