@@ -169,6 +169,20 @@ FUZZ_SECONDS ?= 60
 fuzz: deps ## Search with libFuzzer for FUZZ_SECONDS per target (default 60)
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/search.sh $(FUZZ_NAMES)
 
+# ---- benchmarks ----------------------------------------------------------------------------------
+# tests/bench/NAME.c; "layer: NAME" in its first comment says what to link, none links libraries alone.
+
+BENCH_SRC  := $(wildcard tests/bench/*.c)
+bench_layer = $(shell sed -n 's/.*layer: \([a-z]*\).*/\1/p;' tests/bench/$(1).c | head -1)
+bench_libs  = $(call LIBS_of,$(call bench_layer,$(1)) $(BELOW_$(call bench_layer,$(1))))
+
+$(B)/bench/%: tests/bench/%.c $$(call bench_libs,$$*) | $(GEN)/embed.h
+	@mkdir -p $(@D)
+	@echo "  BENCH $*"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(call GROUP,$(call bench_libs,$*)) -Wl,--as-needed -lssl $(LIBS_all)
+
+bench-programs: $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%)
+
 # ---- the rest -----------------------------------------------------------------------------------
 
 deps: ## Install what the build and the tests need (Debian: apt)
@@ -183,7 +197,7 @@ format: ## clang-format every C file
 demo: deps all ## Govern real clients on this machine and show what happens
 	$(Q)tests/lab/demo.sh
 
-bench: deps all ## Benchmarks as ratios of one run (docs/BENCHMARKS.md)
+bench: deps all bench-programs ## Benchmarks as ratios of one run (docs/BENCHMARKS.md)
 	$(Q)tests/bench/run
 
 install: all ## Install below DESTDIR
@@ -197,7 +211,7 @@ help: ## This list
 	@echo
 	@echo "  FLAVOUR=release|debug|asan   V=1 shows commands   PREFIX, SYSCONFDIR, DESTDIR for install"
 
-.PHONY: all check check-unit unit-programs fuzz-programs fuzz deps lint format demo bench install clean help
+.PHONY: all check check-unit unit-programs fuzz-programs fuzz deps lint format demo bench bench-programs install clean help
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:

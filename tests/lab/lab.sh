@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# lab.sh [--tls 1.2|1.3|any] [--alpn h2] -- COMMAND...: runs COMMAND on a small private internet of its own.
+# lab.sh [--tls 1.2|1.3|any] [--alpn h2] [--no-provider] -- COMMAND...: runs COMMAND on a small private internet of its own.
 #
 # COMMAND sees this machine's files, but: its own network (a veth pair of MTU 1500 to a "provider" network namespace),
 # its own /etc/hosts that leads the providers' real host names to a stand-in, its own CA in the system's bundle, its own
@@ -9,7 +9,8 @@
 # memory: when the first process of the lab ends, for whatever reason, the kernel takes everything away.
 #
 # COMMAND finds in its environment: LAB (a directory for whatever it writes), LAB_LOG (what the stand-in received,
-# see provider.py), LAB_NODE18 and LAB_NODE20 (Node programs), NODE_PATH (npm packages), LAB_HOSTS_GOVERNED.
+# see provider.py), LAB_NODE18 and LAB_NODE20 (Node programs), NODE_PATH (npm packages), LAB_PROVIDER_NET (the provider's
+# network namespace, for a server of its own when --no-provider leaves the stand-in out).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -108,12 +109,12 @@ make_network() {
 	done
 	nsenter -t $holder -n ip link set lab1 up
 	nsenter -t $holder -n ip link set lo up
-	provider_ns=$holder
+	export LAB_PROVIDER_NET=/proc/$holder/ns/net
 }
 
 start_provider() {
 	local tries=0
-	nsenter -t "$provider_ns" -n /usr/bin/python3 "$here/provider.py" --log "$LAB_LOG" --cert "$LAB/ca/provider.pem" \
+	nsenter --net="$LAB_PROVIDER_NET" /usr/bin/python3 "$here/provider.py" --log "$LAB_LOG" --cert "$LAB/ca/provider.pem" \
 		--key "$LAB/ca/provider.key" --ready "$LAB/provider.ready" "${provider_args[@]}" 2>"$LAB/provider.err" &
 	until [ -e "$LAB/provider.ready" ]; do
 		tries=$((tries + 1))
@@ -135,23 +136,25 @@ find_clients() {
 }
 
 inside() {
+	local provider=start_provider
 	provider_args=()
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--tls | --alpn) provider_args+=("$1" "$2"); shift 2 ;;
+		--no-provider) provider=true; shift ;;
 		--) shift; break ;;
 		*) die "unknown option $1" ;;
 		esac
 	done
 	[ $# -gt 0 ] || die "no command given"
-	export LAB=/run/lab LAB_LOG=/run/lab/provider.log LAB_HOSTS_GOVERNED=$governed
+	export LAB=/run/lab LAB_LOG=/run/lab/provider.log
 	export PYTHONDONTWRITEBYTECODE=1 HOME=$LAB/home
 	unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy NODE_OPTIONS LD_PRELOAD
 	make_files
 	make_ca
 	find_clients
 	make_network
-	start_provider
+	$provider
 	local rc=0
 	"$@" || rc=$?
 	exit $rc
