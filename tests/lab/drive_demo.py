@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: MIT
+"""What `make demo` shows, inside the lab: real clients under a real daemon, and what the provider got of it.
+
+Exit status 0 only when everything that is announced has happened. Argument: "keep" leaves the daemon up afterwards.
+"""
+
+import json
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import textwrap
+
+import labclients
+from labdaemon import API, Daemon
+from wirelog import Wirelog
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+COLOUR = os.environ.get("DEMO_COLOUR") == "1"
+BOLD, GREEN, RED, DIM = ("1", "32", "31", "2") if COLOUR else ("", "", "", "")
+wire = Wirelog()
+wrong = []
+
+BY_NAME = {client.name: client for client in labclients.ALL}
+ALLOWED = [
+    ("curl HTTP/1.1", "Write a haiku about rain."),
+    ("requests", "Explain recursion in one sentence."),
+    ("aiohttp", "Translate 'good morning' into Latin."),
+    ("openai chat stream", "Name three uses of a paper clip."),
+    ("anthropic messages", "Why is the sky blue?"),
+]
+CARD = "Refund card 4111 1111 1111 1111, please."
+BLOCKED = [(name, CARD) for name, _ in ALLOWED]
+LATER = [
+    ("requests", "Prepare a wire transfer of 90,000 to our supplier.", "hold"),
+    ("openai chat", "Write to jane.doe@example.org that we are late.", "redact"),
+]
+
+
+def paint(code, text):
+    return "\033[%sm%s\033[0m" % (code, text) if code else text
+
+
+def title(text):
+    print("\n" + paint(BOLD, text), flush=True)
+
+
+def say(text):
+    print(textwrap.fill(text, 108, initial_indent="  ", subsequent_indent="  "), flush=True)
+
+
+def expect(condition, text):
+    """Announces what was to happen; remembers when it has not."""
+    print("    %s %s" % (paint(GREEN, "✓") if condition else paint(RED, "✗ NOT SO:"), text), flush=True)
+    if not condition:
+        wrong.append(text)
+
+
+def message_of(report):
+    """The text that a person would read in the client's answer."""
+    try:
+        body = json.loads(report["body"])
+    except ValueError:
+        return report["body"].strip()
+    if not isinstance(body, dict):
+        return str(body)
+    if "choices" in body:
+        return body["choices"][0]["message"]["content"]
+    if isinstance(body.get("content"), list):
+        return body["content"][0]["text"]
+    return (body.get("error") or body).get("message", report["body"])
+
+
+def ask(daemon, name, prompt):
+    """Runs one client under aicp; (report, requests that arrived, bytes of application data that arrived)."""
+    mark = wire.mark()
+    report = BY_NAME[name].run([prompt], daemon.run_prefix())[0]
+    print("  %-20s asks: %s" % (name, prompt))
+    said = "%s %s" % (report["status"], report["class"] or "")
+    print(textwrap.fill("%s— %s" % (said, message_of(report)), 108, initial_indent="    saw:     ",
+                        subsequent_indent="             "))
+    arrived = (len(wire.requests(mark)), wire.data_bytes(mark))
+    print("    arrived: %d requests, %d bytes of TLS application data at the provider" % arrived)
+    return report, *arrived
+
+
+def roles(daemon):
+    title("2. The daemon: one program, five roles, each as its own user")
+    users = set()
+    for pid in sorted(daemon.pids()):
+        with open("/proc/%d/status" % pid) as file:
+            status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+        user = pwd.getpwuid(int(status["Uid"].split()[0])).pw_name
+        users.add(user)
+        with open("/proc/%d/cmdline" % pid, "rb") as file:
+            command = file.read().replace(b"\0", b" ").decode().strip()
+        print("    pid %-5d user %-13s capabilities %s  seccomp %s  %s"
+              % (pid, user, status["CapEff"].lstrip("0") or "none", "on" if status["Seccomp"] == "2" else "off", command))
+    expect({"root", "aicp", "aicp-ledger", "aicp-api", "aicp-courier"} <= users, "every role runs as its own user")
+
+
+def show_allowed(daemon):
+    title("3. Allowed: no policy objects, the request passes and stands in the ledger")
+    for name, prompt in ALLOWED:
+        report, requests, size = ask(daemon, name, prompt)
+        expect(report["status"] == 200 and requests == 1 and size > 0, "answered by the provider")
+
+
+def show_blocked(daemon):
+    title("4. Blocked: policy no-card-numbers; an answer that the program understands, and nothing leaves the host")
+    for name, prompt in BLOCKED:
+        report, requests, size = ask(daemon, name, prompt)
+        expect(report["status"] == 403 and requests == 0 and size == 0, "refused with 403; 0 bytes reached the provider")
+
+
+def show_later(daemon):
+    title("5. Hold and redact: this version cannot do them yet, so they refuse, and say so")
+    for name, prompt, action in LATER:
+        report, requests, size = ask(daemon, name, prompt)
+        expect(report["status"] == 403 and size == 0, "%s acts as block; 0 bytes reached the provider" % action)
+
+
+def show_log(daemon):
+    title("6. The record: aicp log")
+    text = daemon.aicp("log", "--limit", "20").stdout
+    print(textwrap.indent(text.rstrip("\n"), "    "))
+    total = len(ALLOWED) + len(BLOCKED) + len(LATER)
+    decisions = len(daemon.decisions())
+    expect(decisions == total, "each of the %d decisions is recorded (%d found)" % (total, decisions))
+    title("7. The ledger: aicp ledger verify")
+    verify = daemon.aicp("ledger", "verify")
+    print(textwrap.indent((verify.stdout + verify.stderr).rstrip("\n"), "    "))
+    expect(verify.returncode == 3, "the ledger is intact; it claims no more than that, as nothing outside anchors it yet")
+
+
+def show_killed(daemon):
+    title("8. The daemon is killed: governed requests stop with a reason, everything else goes on")
+    daemon.kill()
+    report, _, size = ask(daemon, "requests", "Is anybody there?")
+    expect(report["status"] == 403 and size == 0, "refused with 403; 0 bytes reached the provider")
+    client = BY_NAME["requests"]
+    report = client.run(["hello"], daemon.run_prefix(), shape="plain")[0]
+    expect(report["status"] == 200, "example.org, which nobody governs, answers as ever")
+
+
+def closing():
+    title("Not in this version yet")
+    say("Holding requests for a person, redacting them, the kernel gate that also stops programs which avoid the shim "
+        "(statically linked ones, or those started outside `aicp run`), the dashboard, and anchoring the ledger outside "
+        "this host.")
+    print()
+    if wrong:
+        print(paint(RED, "The demo failed: %d things did not happen as announced." % len(wrong)))
+        return 1
+    print(paint(GREEN, "All of it happened as announced."))
+    return 0
+
+
+def keep(daemon):
+    daemon.start()
+    forward = [labclients.PYTHON, os.path.join(HERE, "forward.py"), "serve", "8642"]
+    subprocess.Popen(forward, pass_fds=[int(os.environ["LAB_FORWARD"])])
+    with open(daemon.state_dir + "/admin.key") as file:
+        key = file.read().strip()
+    title("The daemon stays up")
+    print("    %s/health and /api; admin key: %s" % (API, key))
+    print("    end it with: tests/lab/demo.sh --stop", flush=True)
+
+
+def main():
+    title("1. The lab: a private network on this machine, with stand-ins for api.openai.com and api.anthropic.com")
+    say("Own network, mount, process and cgroup namespaces, own CA, own users. Nothing outside is touched. The stand-in logs "
+        "every byte that reaches it, so what left this host is counted, not claimed.")
+    with open(HERE + "/demo-policies.yaml") as file:
+        policies = file.read()
+    daemon = Daemon("demo", policy=policies).start()
+    roles(daemon)
+    show_allowed(daemon)
+    show_blocked(daemon)
+    show_later(daemon)
+    show_log(daemon)
+    show_killed(daemon)
+    status = closing()
+    if status == 0 and sys.argv[1:] == ["keep"]:
+        keep(daemon)
+        print("demo: done", flush=True)
+        signal.pause()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
