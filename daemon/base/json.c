@@ -2,6 +2,8 @@
 #include "base/json.h"
 #include "aicp/limits.h"
 #include "base/json_keys.h"
+#include "base/json_number.h"
+#include "base/json_string.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -24,27 +26,6 @@ enum state {
 	STATE_CLOSED, /* behind the outermost value */
 };
 
-enum string_state {
-	STRING_PLAIN,
-	STRING_UTF8, /* inside a character of several bytes */
-	STRING_ESCAPE, /* behind a backslash */
-	STRING_HEX, /* inside \uXXXX */
-	STRING_LOW_SLASH, /* behind a high surrogate: its other half has to follow */
-	STRING_LOW_U,
-};
-
-/* Where in RFC 8259's number: the names say what was last read. */
-enum number_state {
-	NUMBER_MINUS,
-	NUMBER_ZERO,
-	NUMBER_DIGITS,
-	NUMBER_DOT,
-	NUMBER_FRACTION,
-	NUMBER_E,
-	NUMBER_E_SIGN,
-	NUMBER_EXPONENT,
-};
-
 struct json_scan {
 	struct json_token *token;
 	uint32_t n, cap, max;
@@ -52,13 +33,8 @@ struct json_scan {
 	uint32_t open[AICP_JSON_DEPTH_MAX]; /* tokens of the open containers */
 	size_t fed; /* bytes before the present piece */
 	enum state state;
-	enum string_state string;
-	enum number_state number;
-	uint8_t utf8_left, utf8_lo,
-		utf8_hi; /* continuation bytes to come; bounds of the next one */
-	uint8_t hex_left;
-	bool high; /* the \u escape before this one was a high surrogate */
-	uint32_t hex;
+	struct json_string string;
+	enum json_number_state number;
 	const char *literal; /* what is still to come of true, false or null */
 	enum json_error error;
 	size_t error_at;
@@ -219,184 +195,23 @@ static int close_container(struct json_scan *s, struct piece *c, enum json_kind 
 	return 0;
 }
 
-/* First byte from p that is a quote, a backslash, a control character or not ASCII. */
-static inline const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
-{
-	const uint64_t ones = UINT64_MAX / 255, high = ones * 128;
-
-	while (end - p >= 8) {
-		uint64_t w, quote, slash;
-
-		memcpy(&w, p, 8);
-		quote = w ^ ones * '"';
-		slash = w ^ ones * '\\';
-		/* Each term has the high bit of a byte set when that byte (or, by a borrow, one
-		 * behind it) is what it looks for; a false alarm only ends the skipping early. */
-		if (((w - ones * 0x20) | (quote - ones) | (slash - ones) | w) & high)
-			break;
-		p += 8;
-	}
-	while (p < end && *p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\')
-		p++;
-	return p;
-}
-
-static int string_lead(struct json_scan *s, struct piece *c)
-{
-	uint8_t b = *c->p;
-
-	s->utf8_lo = 0x80;
-	s->utf8_hi = 0xbf;
-	if (b >= 0xc2 && b <= 0xdf)
-		s->utf8_left = 1;
-	else if (b >= 0xe0 && b <= 0xef)
-		s->utf8_left = 2;
-	else if (b >= 0xf0 && b <= 0xf4)
-		s->utf8_left = 3;
-	else
-		return fail(s, c, JSON_ERROR_UTF8);
-	/* RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF. */
-	if (b == 0xe0)
-		s->utf8_lo = 0xa0;
-	else if (b == 0xed)
-		s->utf8_hi = 0x9f;
-	else if (b == 0xf0)
-		s->utf8_lo = 0x90;
-	else if (b == 0xf4)
-		s->utf8_hi = 0x8f;
-	s->string = STRING_UTF8;
-	c->p++;
-	return 0;
-}
-
-static int string_hex(struct json_scan *s, struct piece *c)
-{
-	uint8_t b = *c->p, lower = b | 0x20;
-	bool low;
-
-	if (b >= '0' && b <= '9')
-		s->hex = s->hex << 4 | (uint32_t)(b - '0');
-	else if (lower >= 'a' && lower <= 'f')
-		s->hex = s->hex << 4 | (uint32_t)(lower - 'a' + 10);
-	else
-		return fail(s, c, JSON_ERROR_ESCAPE);
-	if (--s->hex_left) {
-		c->p++;
-		return 0;
-	}
-	low = s->hex >= 0xdc00 && s->hex <= 0xdfff;
-	if (low != s->high)
-		return fail(s, c, JSON_ERROR_ESCAPE);
-	s->high = s->hex >= 0xd800 && s->hex <= 0xdbff;
-	s->string = s->high ? STRING_LOW_SLASH : STRING_PLAIN;
-	c->p++;
-	return 0;
-}
-
-static int string_escape(struct json_scan *s, struct piece *c)
-{
-	switch (*c->p) {
-	case '"':
-	case '\\':
-	case '/':
-	case 'b':
-	case 'f':
-	case 'n':
-	case 'r':
-	case 't':
-		s->string = STRING_PLAIN;
-		break;
-	case 'u':
-		s->string = STRING_HEX;
-		s->hex_left = 4;
-		s->hex = 0;
-		s->high = false;
-		break;
-	default:
-		return fail(s, c, JSON_ERROR_ESCAPE);
-	}
-	c->p++;
-	return 0;
-}
-
-/* The bytes of a string that are not plain text: one step. */
-static int string_special(struct json_scan *s, struct piece *c)
-{
-	switch (s->string) {
-	case STRING_UTF8:
-		if (*c->p < s->utf8_lo || *c->p > s->utf8_hi)
-			return fail(s, c, JSON_ERROR_UTF8);
-		s->utf8_lo = 0x80;
-		s->utf8_hi = 0xbf;
-		if (!--s->utf8_left)
-			s->string = STRING_PLAIN;
-		break;
-	case STRING_ESCAPE:
-		return string_escape(s, c);
-	case STRING_HEX:
-		return string_hex(s, c);
-	case STRING_LOW_SLASH:
-		if (*c->p != '\\')
-			return fail(s, c, JSON_ERROR_ESCAPE);
-		s->string = STRING_LOW_U;
-		break;
-	case STRING_LOW_U:
-		if (*c->p != 'u')
-			return fail(s, c, JSON_ERROR_ESCAPE);
-		s->string = STRING_HEX;
-		s->hex_left = 4;
-		s->hex = 0;
-		break;
-	case STRING_PLAIN:
-		abort();
-	}
-	c->p++;
-	return 0;
-}
-
-static void string_close(struct json_scan *s, struct piece *c)
+/* Up to the closing quote or the end of the piece. */
+static int scan_string(struct json_scan *s, struct piece *c)
 {
 	struct json_token *token = &s->token[s->n - 1];
+	enum json_error error = json_string_scan(&s->string, &c->p, c->end);
 
+	if (error)
+		return fail(s, c, error);
+	if (c->p == c->end)
+		return 0;
 	token->end = offset(s, c);
+	token->flags |= s->string.escaped ? JSON_ESCAPED : 0;
 	c->p++;
 	if (token->flags & JSON_KEY)
 		s->state = STATE_COLON;
 	else
 		value_done(s);
-}
-
-/* Up to the closing quote or the end of the piece. */
-static int scan_string(struct json_scan *s, struct piece *c)
-{
-	while (c->p < c->end) {
-		int r = 0;
-
-		if (s->string != STRING_PLAIN) {
-			r = string_special(s, c);
-			if (r)
-				return r;
-			continue;
-		}
-		c->p = skip_plain(c->p, c->end);
-		if (c->p == c->end)
-			return 0;
-		if (*c->p == '"') {
-			string_close(s, c);
-			return 0;
-		}
-		if (*c->p == '\\') {
-			s->token[s->n - 1].flags |= JSON_ESCAPED;
-			s->string = STRING_ESCAPE;
-			c->p++;
-		} else if (*c->p < 0x20) {
-			r = fail(s, c, JSON_ERROR_CONTROL);
-		} else {
-			r = string_lead(s, c);
-		}
-		if (r)
-			return r;
-	}
 	return 0;
 }
 
@@ -407,69 +222,22 @@ static int open_string(struct json_scan *s, struct piece *c, uint8_t flags)
 	if (r)
 		return r;
 	s->state = STATE_STRING;
-	s->string = STRING_PLAIN;
+	s->string = (struct json_string){0};
 	c->p++;
 	return scan_string(s, c);
-}
-
-/* What byte b makes of a number in state n; false when b does not belong to it. */
-static bool number_step(enum number_state *n, uint8_t b)
-{
-	bool digit = b >= '0' && b <= '9';
-
-	switch (*n) {
-	case NUMBER_MINUS:
-		*n = b == '0' ? NUMBER_ZERO : NUMBER_DIGITS;
-		return digit;
-	case NUMBER_DIGITS:
-		if (digit)
-			return true;
-		/* fallthrough */
-	case NUMBER_ZERO:
-		*n = b == '.' ? NUMBER_DOT : NUMBER_E;
-		return b == '.' || b == 'e' || b == 'E';
-	case NUMBER_DOT:
-		*n = NUMBER_FRACTION;
-		return digit;
-	case NUMBER_FRACTION:
-		if (digit)
-			return true;
-		*n = NUMBER_E;
-		return b == 'e' || b == 'E';
-	case NUMBER_E:
-		*n = digit ? NUMBER_EXPONENT : NUMBER_E_SIGN;
-		return digit || b == '+' || b == '-';
-	case NUMBER_E_SIGN:
-		*n = NUMBER_EXPONENT;
-		return digit;
-	case NUMBER_EXPONENT:
-		return digit;
-	}
-	abort();
-}
-
-static bool number_whole(enum number_state n)
-{
-	return n == NUMBER_ZERO || n == NUMBER_DIGITS || n == NUMBER_FRACTION ||
-	       n == NUMBER_EXPONENT;
 }
 
 /* Up to the first byte that does not belong to the number, or the end of the piece. */
 static int scan_number(struct json_scan *s, struct piece *c)
 {
-	while (c->p < c->end) {
-		enum number_state before = s->number;
-
-		if (number_step(&s->number, *c->p)) {
-			c->p++;
-			continue;
-		}
-		if (!number_whole(before))
-			return fail(s, c, JSON_ERROR_SYNTAX);
-		s->token[s->n - 1].end = offset(s, c);
-		value_done(s);
+	while (c->p < c->end && json_number_step(&s->number, *c->p))
+		c->p++;
+	if (c->p == c->end)
 		return 0;
-	}
+	if (!json_number_whole(s->number))
+		return fail(s, c, JSON_ERROR_SYNTAX);
+	s->token[s->n - 1].end = offset(s, c);
+	value_done(s);
 	return 0;
 }
 
@@ -507,7 +275,7 @@ static int open_number(struct json_scan *s, struct piece *c)
 	if (r)
 		return r;
 	s->state = STATE_NUMBER;
-	s->number = NUMBER_MINUS;
+	s->number = JSON_NUMBER_MINUS;
 	if (*c->p == '-')
 		c->p++;
 	return scan_number(s, c);
@@ -642,7 +410,7 @@ int json_scan_end(struct json_scan *s, struct span text)
 	if (text.n != s->fed)
 		return -EINVAL;
 	/* Only a number can be whole without a byte that ends it. */
-	if (s->state == STATE_NUMBER && !s->depth && number_whole(s->number)) {
+	if (s->state == STATE_NUMBER && !s->depth && json_number_whole(s->number)) {
 		s->token[s->n - 1].end = (uint32_t)s->fed;
 		s->state = STATE_CLOSED;
 	}

@@ -3,10 +3,6 @@
 #include "base/json.h"
 #include "base/json_unescape.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 bool json_string_eq(const struct json *j, uint32_t t, struct span s)
 {
 	struct span raw = json_raw(j, t);
@@ -60,107 +56,4 @@ int json_string_put(const struct json *j, uint32_t t, struct buf *out)
 			return r;
 	}
 	return out->err;
-}
-
-/* Digits that can still change how a number rounds to a double: 767 and one for all that is cut. */
-#define DIGITS_MAX 768
-
-/* 0.DIGITS times ten to the power of exponent, without leading or trailing zeros; zero has no
- * digits. */
-struct decimal {
-	bool minus;
-	bool cut; /* digits other than zero did not fit; the last one stands for them */
-	unsigned n;
-	int64_t exponent;
-	char digit[DIGITS_MAX];
-};
-
-static void decimal_digit(struct decimal *d, char c)
-{
-	if (d->n < DIGITS_MAX) {
-		d->digit[d->n++] = c;
-	} else if (c != '0') {
-		d->cut = true;
-		/* Never the round half of a tie, as something follows. */
-		d->digit[DIGITS_MAX - 1] = '1';
-	}
-}
-
-/* The text is a well-formed number. */
-static void decimal_read(struct span s, struct decimal *ret)
-{
-	struct decimal *d = ret;
-	bool fraction = false, minus = false;
-	int64_t power = 0;
-	size_t i = 0;
-
-	*d = (struct decimal){.minus = s.p[0] == '-'};
-	for (i = d->minus; i < s.n && (s.p[i] | 0x20) != 'e'; i++) {
-		if (s.p[i] == '.') {
-			fraction = true;
-			continue;
-		}
-		if (d->n || s.p[i] != '0') {
-			decimal_digit(d, (char)s.p[i]);
-			d->exponent += !fraction;
-		} else {
-			d->exponent -= fraction;
-		}
-	}
-	for (i++; i < s.n; i++) {
-		if (s.p[i] == '-')
-			minus = true;
-		else if (s.p[i] != '+' && power < INT32_MAX)
-			power = power * 10 + (s.p[i] - '0');
-	}
-	d->exponent += minus ? -power : power;
-	while (d->n && d->digit[d->n - 1] == '0')
-		d->n--;
-}
-
-bool json_int(const struct json *j, uint32_t t, int64_t *ret_value)
-{
-	struct decimal d;
-	int64_t value = 0;
-
-	if (j->token[t].kind != JSON_NUMBER)
-		return false;
-	decimal_read(json_raw(j, t), &d);
-	if (d.n && (d.cut || d.exponent < d.n || d.exponent > 19))
-		return false;
-	for (int64_t i = 0; d.n && i < d.exponent; i++) {
-		int digit = i < d.n ? d.digit[i] - '0' : 0;
-
-		/* Built downwards, as INT64_MIN has no positive twin. */
-		if (__builtin_mul_overflow(value, (int64_t)10, &value) ||
-		    __builtin_sub_overflow(value, (int64_t)digit, &value))
-			return false;
-	}
-	if (!d.minus && value == INT64_MIN)
-		return false;
-	*ret_value = d.minus ? value : -value;
-	return true;
-}
-
-bool json_number(const struct json *j, uint32_t t, double *ret_value)
-{
-	char text[DIGITS_MAX + 32];
-	struct decimal d;
-	double value;
-
-	if (j->token[t].kind != JSON_NUMBER)
-		return false;
-	decimal_read(json_raw(j, t), &d);
-	if (!d.n) {
-		*ret_value = d.minus ? -0.0 : 0.0;
-		return true;
-	}
-	/* An integer mantissa, so that no locale's decimal point matters. */
-	snprintf(text, sizeof(text), "%s%.*se%lld", d.minus ? "-" : "", (int)d.n, d.digit,
-		 (long long)(d.exponent - d.n));
-	value = strtod(text, NULL);
-	if (!isfinite(value))
-		return false;
-	*ret_value = value;
-	return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes JSON in the canonical form that the ledger hashes: RFC 8785 with its hard part forbidden. No
- * fractions, integers within ±(2^53 - 1), ASCII keys in ascending order (checked), no spaces,
+ * Writes JSON in the canonical form that the ledger hashes: RFC 8785 with its hard part forbidden.
+ * No fractions, integers within ±(2^53 - 1), ASCII keys in ascending order (checked), no spaces,
  * shortest escapes. Larger integers and times travel as decimal strings.
  *
  * Bytes that are not UTF-8 are written as U+FFFD each, so that any input can be recorded.
@@ -24,7 +24,7 @@ struct json_write {
  * keys out of order in canonical mode set -EINVAL. */
 void json_write_init(struct json_write *w, struct buf *out, bool canonical);
 
-void json_write_object(struct json_write *w, const char *key);     /* key NULL inside arrays */
+void json_write_object(struct json_write *w, const char *key); /* key NULL inside arrays */
 void json_write_array(struct json_write *w, const char *key);
 void json_write_end_object(struct json_write *w);
 void json_write_end_array(struct json_write *w);
