@@ -120,13 +120,13 @@ def found_in_files(folder, needle):
 
 def check_ledger(tap, daemon, refusals):
     """What the daemon wrote: every refusal, no credential, a ledger that verifies."""
-    records = daemon.records()
+    records = daemon.decisions()
     blocks = sum("block" in json.dumps(record) for record in records)
     tap.ok(blocks >= refusals, "the log holds every refusal", "%d of %d: %s" % (blocks, refusals, records[:3]))
     sys.path.insert(0, labclients.CLIENTS)
     from ask import CANARY
 
-    exports = daemon.aicp("log", "--json", "--limit", "1000").stdout + daemon.aicp("ledger", "export").stdout
+    exports = daemon.aicp("--json", "log", "--limit", "1000").stdout + daemon.aicp("ledger", "export").stdout
     tap.ok(CANARY not in exports, "no credential in what the log and the export print")
     verify = daemon.aicp("ledger", "verify")
     tap.ok(verify.returncode == 3, "the ledger is intact and says that it is not anchored", verify)

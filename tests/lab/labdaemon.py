@@ -67,7 +67,8 @@ class Daemon:
         with open(self.log_path, errors="replace") as file:
             return file.read()
 
-    def pids(self):
+    @staticmethod
+    def pids():
         """All processes of this lab that run aicpd."""
         found = []
         for entry in filter(str.isdigit, os.listdir("/proc")):
@@ -78,12 +79,20 @@ class Daemon:
                 continue
         return found
 
-    def signal_all(self, number):
-        for pid in self.pids():
+    @classmethod
+    def signal_all(cls, number):
+        for pid in cls.pids():
             try:
                 os.kill(pid, number)
             except ProcessLookupError:
                 continue
+
+    @classmethod
+    def kill_any(cls):
+        """Whatever a test that broke off has left running. A parent may yet start a child."""
+        while cls.pids():
+            cls.signal_all(signal.SIGKILL)
+            time.sleep(0.01)
 
     def stop(self, timeout_s=15):
         """Orderly; gives the exit status."""
@@ -96,9 +105,7 @@ class Daemon:
         """No role gets to say anything. The first comes first, so that nobody restarts the others."""
         self.process.kill()
         self.process.wait()
-        self.signal_all(signal.SIGKILL)
-        while self.pids():
-            time.sleep(0.01)
+        self.kill_any()
 
     def forget(self):
         """Removes the state, so that the next start is a first one."""
@@ -111,9 +118,9 @@ class Daemon:
     def run_prefix(self):
         return [AICP, "-c", self.config, "run", "--"]
 
-    def records(self):
-        """All entries of `aicp log`, oldest first."""
-        done = self.aicp("log", "--json", "--limit", "1000")
+    def decisions(self):
+        """The decisions that `aicp log` shows, oldest first."""
+        done = self.aicp("--json", "log", "--limit", "1000")
         if done.returncode != 0:
             raise RuntimeError("aicp log: exit status %d: %s" % (done.returncode, done.stderr))
         return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
