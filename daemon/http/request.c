@@ -93,7 +93,8 @@ static int read_request(struct reader *r, struct span bytes, struct http_request
 	if (err)
 		return err;
 	body_init(&r->body, &ret->head, AICP_BODY_BYTES_MAX);
-	if (!inflate_is_identity(ret->head.content_encoding)) {
+	if (ret->head.framing != MESSAGE_NO_BODY &&
+	    !inflate_is_identity(ret->head.content_encoding)) {
 		err = inflate_new(ret->head.content_encoding, &r->inflate);
 		if (err == INFLATE_E_UNKNOWN) {
 			size_t at = (size_t)(ret->head.content_encoding.p - bytes.p);
