@@ -40,7 +40,8 @@ static void drop_rules(struct engine *e)
 		policy_set_unref(e->rules.policies);
 	if (e->rules.providers)
 		provider_set_unref(e->rules.providers);
-	explicit_bzero(&e->rules, sizeof(e->rules));
+	explicit_bzero(e->rules.key, sizeof(e->rules.key));
+	e->rules = (struct engine_rules){0};
 	e->has_rules = false;
 }
 
