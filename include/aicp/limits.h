@@ -47,14 +47,19 @@
 #define AICP_LINK_INLINE_BYTES_MAX (64u << 10)
 #define AICP_LINK_PAYLOAD_BYTES_MAX (AICP_BODY_BYTES_MAX + AICP_HEAD_BYTES_MAX + (1u << 20))
 
+/* Messages and bytes that one end of a link keeps for a peer that does not read: a second of full load. */
+#define AICP_LINK_QUEUE_PACKETS_MAX 16384u
+#define AICP_LINK_QUEUE_BYTES_MAX (32u << 20)
+
 /* A shim frame that travels inline; larger requests go in a sealed memfd. */
 #define AICP_SHIM_INLINE_BYTES_MAX (64u << 10)
 /* The synthetic answer that the shim serves. */
 #define AICP_SHIM_ANSWER_BYTES_MAX (16u << 10)
 /* A request as the shim collects it: body and head at their limits, chunk framing, trailers. */
 #define AICP_SHIM_REQUEST_BYTES_MAX (AICP_BODY_BYTES_MAX + AICP_HEAD_BYTES_MAX + (1u << 20))
-/* Memory of the shim in one process: three requests of the largest size, or 2,000 usual ones. */
-#define AICP_SHIM_ARENA_BYTES_MAX (128u << 20)
+/* Memory of the shim in one process: 16 requests of the largest size, or 8,000 usual
+ * connections; most of it is never touched. */
+#define AICP_SHIM_ARENA_BYTES_MAX (512u << 20)
 /* A program waits this long inside SSL_write for a verdict; one round trip takes 0.1 to 0.3 ms. */
 #define AICP_SHIM_WAIT_MS 1000
 /* Host name: RFC 1035 section 2.3.4. */
@@ -74,3 +79,49 @@
 #define AICP_API_BODY_BYTES_MAX (1u << 20)
 #define AICP_API_CONNECTIONS_MAX 64u
 #define AICP_API_CONNECTIONS_PER_PEER_MAX 32u
+/* Request line of the API: what its richest query needs, many times over. */
+#define AICP_API_TARGET_BYTES_MAX (8u << 10)
+/* Memory of one API connection, mostly its request head: 16 KiB of head and room to answer. */
+#define AICP_API_CONNECTION_BYTES_MAX (24u << 10)
+/* One answer of the API; exports beyond it are asked for in parts. */
+#define AICP_API_ANSWER_BYTES_MAX (64u << 20)
+/* Rows that one query of the API hands out; 10,000 decisions are some 15 MB. */
+#define AICP_API_ROWS_MAX 10000u
+
+/* Shim connections at once, all users together: three descriptors each must fit RLIMIT_NOFILE of the engine. */
+#define AICP_ENGINE_CONNECTIONS_MAX 4096u
+/* Connections of one uid over its budget that still get an answer; further ones are closed. */
+#define AICP_UID_REFUSALS_MAX 64u
+/* Users that are counted at once; an entry lives as long as its connections and unreported counts. */
+#define AICP_UIDS_MAX 4096u
+/* A shim writes its request right behind connect(); a peer that does not is no shim. */
+#define AICP_SHIM_FRAME_MS_MAX 2000
+/* Identity of a process: /proc takes under a millisecond, the first hash of a 100 MB executable under a second. */
+#define AICP_IDENTIFY_MS_MAX 4000
+/* A record that is not durable by then counts as failed; a commit takes about 0.2 ms, a stuck disk for ever. */
+#define AICP_RECORD_MS_MAX 5000
+/* Requests in judgement when aicpd stops get this long, then the ledger this long, then SIGKILL. */
+#define AICP_STOP_MS_MAX 8000
+/* Restart of a role: the first at once, then doubling up to this. */
+#define AICP_RESTART_MS_MAX 30000
+/* Records committed in one transaction. */
+#define AICP_GROUP_RECORDS_MAX 512u
+/* Executables whose hash is remembered, and processes whose /proc folder is kept open. */
+#define AICP_EXE_HASHES_MAX 512u
+#define AICP_PROCESSES_MAX 512u
+/* Hashed between two looks at other work: about 3 ms. */
+#define AICP_EXE_HASH_SLICE_BYTES (1u << 20)
+/* Files of configuration, policies and providers that one start or reload reads. */
+#define AICP_BUNDLE_FILES_MAX 4096u
+
+/* Provider files: steps of one path (Anthropic's deepest has 9), a key in it, and paths that can meet in one value. */
+#define AICP_PROVIDER_PATH_STEPS_MAX   16u
+#define AICP_PROVIDER_KEY_BYTES_MAX    64u
+#define AICP_PROVIDER_PATHS_ACTIVE_MAX 64u
+/* A request path without its empty and dot segments; longer ones are of no operation. */
+#define AICP_PROVIDER_URI_BYTES_MAX 1024u
+#define AICP_PROVIDER_URI_PARTS_MAX 16u
+/* The error body of a provider; the answer around it has to fit AICP_SHIM_ANSWER_BYTES_MAX. */
+#define AICP_PROVIDER_ERROR_BYTES_MAX 2048u
+/* Terms that one provider shape adds up to token counts. */
+#define AICP_PROVIDER_COUNTERS_MAX 16u
