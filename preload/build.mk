@@ -1,2 +1,31 @@
 # SPDX-License-Identifier: MIT
 # libaicp.so, the shim. Its own flags: it is loaded into programs that are not ours.
+#
+# No _FORTIFY_SOURCE and no stack protector: their symbols are missing in musl and in older libcs, where a symbol that
+# is not found kills the program. Nothing but libc.so.6 is needed, nothing but the hooks is exported.
+
+SHIM_CFLAGS := -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -Iinclude -MMD -MP -g -O2 -fPIC -fvisibility=hidden \
+	       -U_FORTIFY_SOURCE -fno-stack-protector -fno-exceptions -ftls-model=initial-exec -fno-plt
+SHIM_LDFLAGS := -shared -Wl,--version-script=preload/shim.map -Wl,-soname,libaicp.so -Wl,-z,now -Wl,-z,relro \
+		-Wl,-z,nodelete -Wl,-z,defs -Wl,--as-needed -Wl,--hash-style=both -nostartfiles
+
+SHIM_OBJ := $(patsubst preload/%.c,build/release/preload/%.o,$(wildcard preload/*.c))
+
+build/release/preload/%.o: preload/%.c preload/build.mk
+	@mkdir -p $(@D)
+	@echo "  CC   $<"
+	$(Q)$(CC) $(SHIM_CFLAGS) -c -o $@ $<
+
+# By rename: a running program has the old file mapped.
+build/libaicp.so: $(SHIM_OBJ) preload/shim.map
+	@echo "  LINK $@"
+	$(Q)$(CC) $(SHIM_LDFLAGS) -o $@.new $(SHIM_OBJ) && mv -f $@.new $@
+
+# Everything but the hooks themselves can be tested without being preloaded.
+SHIM_CORE := $(filter-out preload/hook_%.c,$(wildcard preload/*.c))
+$(B)/libpreload.a: $(SHIM_CORE:%.c=$(B)/%.o)
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && ar rcs $@ $^
+PRESENT += preload
+BELOW_preload :=
+$(B)/unit/preload/%: private EXTRA_CFLAGS += -iquote .

@@ -41,6 +41,19 @@
 #define AICP_POLICIES_MAX 10000u
 #define AICP_CONDITION_DEPTH_MAX 16u
 #define AICP_PATTERN_BYTES_MAX 4096u
+/* All literals and patterns of a set together; a thousand rules have some 50 KB. */
+#define AICP_PATTERNS_BYTES_MAX (4u << 20)
+/* Characters a pattern may count, {n,m} times {n,m}: compiling twice that took seconds in trials. */
+#define AICP_PATTERN_WEIGHT_MAX 4096u
+/* Nesting of groups in a pattern. */
+#define AICP_PATTERN_GROUPS_MAX 64u
+/* Conditions of a whole set: 20 for each of AICP_POLICIES_MAX. */
+#define AICP_CONDITIONS_MAX 200000u
+/* Names and reasons stand in records, answers and URLs. */
+#define AICP_POLICY_NAME_BYTES_MAX 128u
+#define AICP_POLICY_TEXT_BYTES_MAX 2048u
+/* References of one policy. */
+#define AICP_POLICY_REFERENCES_MAX 64u
 
 /* A message between two roles that travels inline; larger ones go in a sealed memfd.
  * A sequenced-packet message must fit the default socket send buffer (212,992). */
@@ -125,3 +138,14 @@
 #define AICP_PROVIDER_ERROR_BYTES_MAX 2048u
 /* Terms that one provider shape adds up to token counts. */
 #define AICP_PROVIDER_COUNTERS_MAX 16u
+
+/* Disk space that the ledger keeps aside: some ten thousand refusals and admin records, with their index. */
+#define AICP_LEDGER_RESERVE_BYTES (8u << 20)
+/* Records between two signed checkpoints, and the time that one may stay unsigned: what a signature does not cover
+ * yet is what nobody but the database vouches for. */
+#define AICP_LEDGER_CHECKPOINT_RECORDS 256u
+#define AICP_LEDGER_CHECKPOINT_S       10
+/* Silence is recorded too: after this long without a record a heartbeat says that there was none. */
+#define AICP_LEDGER_HEARTBEAT_S 60
+/* A ledger that failed is opened again this often. */
+#define AICP_LEDGER_RETRY_S 5

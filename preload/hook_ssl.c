@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The TLS functions that programs call, in front of the real ones of OpenSSL and its kin.
+ *
+ * Each hook finds the library that its caller meant and the state of the connection; for a
+ * connection that is not governed it is then the real function, tail-called. Between a real call
+ * and our return no other OpenSSL function runs, so that SSL_get_error() sees what the real call
+ * left.
+ */
+#include "conn.h"
+
+#include <limits.h>
+#include <stddef.h>
+
+#define HOOK	  __attribute__((visibility("default")))
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+/* The library of whoever called the hook that this stands in. */
+#define CALLED real_ssl(__builtin_return_address(0), conn_register)
+
+int SSL_write(SSL *ssl, const void *buf, int num);
+int SSL_write_ex(SSL *ssl, const void *buf, size_t num, size_t *written);
+int SSL_write_ex2(SSL *ssl, const void *buf, size_t num, uint64_t flags, size_t *written);
+int SSL_write_early_data(SSL *ssl, const void *buf, size_t num, size_t *written);
+ssize_t SSL_sendfile(SSL *ssl, int fd, off_t offset, size_t size, int flags);
+int SSL_read(SSL *ssl, void *buf, int num);
+int SSL_read_ex(SSL *ssl, void *buf, size_t num, size_t *readbytes);
+int SSL_peek(SSL *ssl, void *buf, int num);
+int SSL_peek_ex(SSL *ssl, void *buf, size_t num, size_t *readbytes);
+int SSL_pending(const SSL *ssl);
+int SSL_has_pending(const SSL *ssl);
+int SSL_connect(SSL *ssl);
+int SSL_do_handshake(SSL *ssl);
+int SSL_clear(SSL *ssl);
+long SSL_ctrl(SSL *ssl, int cmd, long larg, void *parg);
+
+/* SSL_CTRL_SET_TLSEXT_HOSTNAME of OpenSSL's headers. */
+#define SET_HOST_NAME 55
+
+HOOK int SSL_write(SSL *ssl, const void *buf, int num)
+{
+	const struct real_ssl *real = CALLED;
+	struct conn_result result;
+	struct conn *c;
+
+	if (!real)
+		return -1;
+	c = conn_of(real, ssl, false);
+	if (LIKELY(c == CONN_UNGOVERNED) || !c || num < 0)
+		return real->SSL_write(ssl, buf, num);
+	result = conn_write(c, ssl, buf, (size_t)num);
+	if (result.use_real)
+		return real->SSL_write(ssl, buf, num);
+	return result.r > 0 ? (int)result.n : result.r;
+}
+
+/* The _ex forms report success as 1 and failure as 0. */
+static int as_ex(struct conn_result result, size_t *ret_n)
+{
+	if (result.r <= 0)
+		return 0;
+	if (ret_n)
+		*ret_n = result.n;
+	return 1;
+}
+
+HOOK int SSL_write_ex(SSL *ssl, const void *buf, size_t num, size_t *written)
+{
+	const struct real_ssl *real = CALLED;
+	struct conn_result result;
+	struct conn *c;
+
+	if (!real || !real->SSL_write_ex)
+		return 0;
+	c = conn_of(real, ssl, false);
+	if (LIKELY(c == CONN_UNGOVERNED) || !c)
+		return real->SSL_write_ex(ssl, buf, num, written);
+	result = conn_write(c, ssl, buf, num);
+	if (result.use_real)
+		return real->SSL_write_ex(ssl, buf, num, written);
+	return as_ex(result, written);
+}
+
+/* OpenSSL 3.3; its flags concern QUIC streams, which no governed connection is. */
+HOOK int SSL_write_ex2(SSL *ssl, const void *buf, size_t num, uint64_t flags, size_t *written)
+{
+	const struct real_ssl *real = CALLED;
+	struct conn_result result;
+	struct conn *c;
+
+	if (!real || !real->SSL_write_ex2)
+		return 0;
+	c = conn_of(real, ssl, false);
+	if (LIKELY(c == CONN_UNGOVERNED) || !c)
+		return real->SSL_write_ex2(ssl, buf, num, flags, written);
+	result = conn_write(c, ssl, buf, num);
+	if (result.use_real)
+		return real->SSL_write_ex2(ssl, buf, num, flags, written);
+	return as_ex(result, written);
+}
+
+/* Early data can be replayed by whoever recorded it, so that one verdict would cover many requests.
+ */
+HOOK int SSL_write_early_data(SSL *ssl, const void *buf, size_t num, size_t *written)
+{
+	const struct real_ssl *real = CALLED;
+	struct conn *c;
+
+	if (!real || !real->SSL_write_early_data)
+		return 0;
+	c = conn_of(real, ssl, false);
+	if (c && c != CONN_UNGOVERNED && !conn_may_bypass(c, ssl, true))
+		return 0;
+	return real->SSL_write_early_data(ssl, buf, num, written);
+}
+
+/* The kernel would read and encrypt the file where we cannot look. */
+HOOK ssize_t SSL_sendfile(SSL *ssl, int fd, off_t offset, size_t size, int flags)
+{
+	const struct real_ssl *real = CALLED;
+	struct conn *c;
+
+	if (!real || !real->SSL_sendfile)
+		return -1;
+	c = conn_of(real, ssl, false);
+	if (c && c != CONN_UNGOVERNED && !conn_may_bypass(c, ssl, false))
+		return -1;
+	return real->SSL_sendfile(ssl, fd, offset, size, flags);
+}
+
+HOOK int SSL_read(SSL *ssl, void *buf, int num)
+{
+	const struct real_ssl *real = CALLED;
+	struct conn_result result;
+	struct conn *c;
+	int r;
+
+	if (!real)
+		return -1;
+	c = conn_of(real, ssl, false);
+	if (LIKELY(c == CONN_UNGOVERNED) || !conn_is_governed(c) || num < 0)
+		return real->SSL_read(ssl, buf, num);
+	result = conn_read(c, ssl, buf, (size_t)num, false);
+	if (!result.use_real)
+		return result.r > 0 ? (int)result.n : result.r;
+	r = real->SSL_read(ssl, buf, num);
+	if (r > 0)
+		conn_did_read(c);
+	return r;
+}
+
+HOOK int SSL_read_ex(SSL *ssl, void *buf, size_t num, size_t *readbytes)
+{
+	const struct real_ssl *real = CALLED;
+	struct conn_result result;
+	struct conn *c;
+	int r;
+
+	if (!real || !real->SSL_read_ex)
+		return 0;
+	c = conn_of(real, ssl, false);
+	if (LIKELY(c == CONN_UNGOVERNED) || !conn_is_governed(c))
+		return real->SSL_read_ex(ssl, buf, num, readbytes);
+	result = conn_read(c, ssl, buf, num, false);
+	if (!result.use_real)
+		return as_ex(result, readbytes);
+	r = real->SSL_read_ex(ssl, buf, num, readbytes);
+	if (r > 0)
+		conn_did_read(c);
+	return r;
+}
+
+HOOK int SSL_peek(SSL *ssl, void *buf, int num)
+{
+	const struct real_ssl *real = CALLED;
+	struct conn_result result;
+	struct conn *c;
+
+	if (!real)
+		return -1;
+	c = conn_of(real, ssl, false);
+	if (LIKELY(c == CONN_UNGOVERNED) || !conn_is_governed(c) || num < 0)
+		return real->SSL_peek(ssl, buf, num);
+	result = conn_read(c, ssl, buf, (size_t)num, true);
+	if (result.use_real)
+		return real->SSL_peek(ssl, buf, num);
+	return result.r > 0 ? (int)result.n : result.r;
+}
+
+HOOK int SSL_peek_ex(SSL *ssl, void *buf, size_t num, size_t *readbytes)
+{
+	const struct real_ssl *real = CALLED;
+	struct conn_result result;
+	struct conn *c;
+
+	if (!real || !real->SSL_peek_ex)
+		return 0;
+	c = conn_of(real, ssl, false);
+	if (LIKELY(c == CONN_UNGOVERNED) || !conn_is_governed(c))
+		return real->SSL_peek_ex(ssl, buf, num, readbytes);
+	result = conn_read(c, ssl, buf, num, true);
+	if (result.use_real)
+		return real->SSL_peek_ex(ssl, buf, num, readbytes);
+	return as_ex(result, readbytes);
+}
+
+HOOK int SSL_pending(const SSL *ssl)
+{
+	const struct real_ssl *real = CALLED;
+	struct conn *c;
+	size_t n;
+
+	if (!real)
+		return 0;
+	c = ssl ? real->SSL_get_ex_data(ssl, real->index) : NULL;
+	n = conn_is_governed(c) ? conn_pending(c) : 0;
+	return n ? (int)n : real->SSL_pending(ssl);
+}
+
+HOOK int SSL_has_pending(const SSL *ssl)
+{
+	const struct real_ssl *real = CALLED;
+	struct conn *c;
+
+	if (!real || !real->SSL_has_pending)
+		return 0;
+	c = ssl ? real->SSL_get_ex_data(ssl, real->index) : NULL;
+	return conn_is_governed(c) && conn_pending(c) ? 1 : real->SSL_has_pending(ssl);
+}
+
+/* A first look before the handshake lets us offer http/1.1 alone. */
+HOOK int SSL_connect(SSL *ssl)
+{
+	const struct real_ssl *real = CALLED;
+
+	if (!real)
+		return -1;
+	(void)conn_of(real, ssl, true);
+	return real->SSL_connect(ssl);
+}
+
+HOOK int SSL_do_handshake(SSL *ssl)
+{
+	const struct real_ssl *real = CALLED;
+
+	if (!real)
+		return -1;
+	(void)conn_of(real, ssl, false);
+	return real->SSL_do_handshake(ssl);
+}
+
+/* The object is used again, for another connection. */
+HOOK int SSL_clear(SSL *ssl)
+{
+	const struct real_ssl *real = CALLED;
+
+	if (!real)
+		return 0;
+	conn_forget(real, ssl);
+	return real->SSL_clear(ssl);
+}
+
+HOOK long SSL_ctrl(SSL *ssl, int cmd, long larg, void *parg)
+{
+	const struct real_ssl *real = CALLED;
+
+	if (!real)
+		return 0;
+	/* What the object is asked to be called decides whether it is governed. */
+	if (cmd == SET_HOST_NAME)
+		conn_forget_ungoverned(real, ssl);
+	return real->SSL_ctrl(ssl, cmd, larg, parg);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* Asks the engine about one request. */
+#include "link.h"
+
+#include "os.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/uio.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the wire is little-endian");
+
+enum decide_reply link_read_verdict(const uint8_t *message, size_t n, size_t *ret_answer_n)
+{
+	struct aicp_shim_verdict v;
+	const uint8_t *answer = message + sizeof(v);
+
+	if (n < sizeof(v) || n > LINK_VERDICT_BYTES_MAX)
+		return DECIDE_REPLY_GARBAGE;
+	memcpy(&v, message, sizeof(v));
+	if (v.magic != AICP_SHIM_MAGIC || v.version != AICP_SHIM_VERSION ||
+	    v.type != AICP_SHIM_VERDICT || v.reserved[0] || v.reserved[1] ||
+	    v.answer_bytes != n - sizeof(v))
+		return DECIDE_REPLY_GARBAGE;
+	if (v.action == AICP_SHIM_PASS && !v.answer_bytes)
+		return DECIDE_REPLY_PASS;
+	if (v.action != AICP_SHIM_ANSWER || v.answer_bytes < 16 ||
+	    memcmp(answer, "HTTP/1.", 7) != 0)
+		return DECIDE_REPLY_GARBAGE;
+	*ret_answer_n = v.answer_bytes;
+	return DECIDE_REPLY_ANSWER;
+}
+
+static enum decide_reply reply_of_errno(long r)
+{
+	switch (-r) {
+	case ENOENT:
+	case ECONNREFUSED:
+	case ENOTDIR:
+		return DECIDE_REPLY_ABSENT;
+	case EACCES:
+	case EPERM:
+	case EAFNOSUPPORT:
+	case ENAMETOOLONG:
+	case EPROTOTYPE:
+	case ENOTSOCK:
+		return DECIDE_REPLY_REFUSED;
+	case EAGAIN:
+	case ETIMEDOUT:
+	case EINPROGRESS:
+		return DECIDE_REPLY_HUNG;
+	case ENOMEM:
+	case ENOBUFS:
+	case EMFILE:
+	case ENFILE:
+	case ETOOMANYREFS:
+		return DECIDE_REPLY_NO_ROOM;
+	}
+	return DECIDE_REPLY_GONE;
+}
+
+static long ask(int fd, const struct link_question *q, int memfd)
+{
+	struct aicp_shim_request header = {
+		.magic = AICP_SHIM_MAGIC,
+		.version = AICP_SHIM_VERSION,
+		.type = (uint16_t)q->type,
+		.flags = (q->socket >= 0 ? AICP_SHIM_F_SOCKET : 0u) |
+			 (memfd >= 0 ? AICP_SHIM_F_MEMFD : 0u),
+		.kind = (uint32_t)q->kind,
+		.host_bytes = (uint32_t)strlen(q->host),
+		.request_bytes = (uint32_t)q->request_n,
+		.head_bytes = q->head_n,
+	};
+	struct iovec iov[3] = {
+		{&header, sizeof(header)},
+		{(void *)(uintptr_t)q->host, header.host_bytes},
+		{(void *)(uintptr_t)q->request, memfd >= 0 ? 0 : q->request_n},
+	};
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(2 * sizeof(int))];
+	} control = {.bytes = {0}};
+	struct msghdr m = {.msg_iov = iov, .msg_iovlen = 3};
+	int fds[2], n = 0;
+	long r;
+
+	if (q->socket >= 0)
+		fds[n++] = q->socket;
+	if (memfd >= 0)
+		fds[n++] = memfd;
+	if (n) {
+		m.msg_control = control.bytes;
+		m.msg_controllen = CMSG_SPACE((size_t)n * sizeof(int));
+		CMSG_FIRSTHDR(&m)->cmsg_level = SOL_SOCKET;
+		CMSG_FIRSTHDR(&m)->cmsg_type = SCM_RIGHTS;
+		CMSG_FIRSTHDR(&m)->cmsg_len = CMSG_LEN((size_t)n * sizeof(int));
+		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), fds, (size_t)n * sizeof(int));
+	}
+	do
+		r = os_sendmsg(fd, &m, MSG_NOSIGNAL);
+	while (r == -EINTR);
+	return r;
+}
+
+/* One message, or 0 when the engine closed, or -errno; -EAGAIN at the deadline. */
+static long await(int fd, int64_t deadline_ms, uint8_t *buffer)
+{
+	for (;;) {
+		long r = os_recv(fd, buffer, LINK_VERDICT_BYTES_MAX + 1, MSG_DONTWAIT | MSG_TRUNC);
+		int64_t left;
+
+		if (r != -EAGAIN && r != -EINTR)
+			return r;
+		left = deadline_ms - os_now_ms();
+		if (left <= 0)
+			return -EAGAIN;
+		(void)os_poll(fd, POLLIN, left);
+	}
+}
+
+static long connect_until(int fd, const char *path, int64_t deadline_ms)
+{
+	for (;;) {
+		int64_t left = deadline_ms - os_now_ms();
+		long r;
+
+		if (left <= 0)
+			return -EAGAIN;
+		r = os_connect_unix(fd, path, left);
+		if (r != -EINTR)
+			return r;
+	}
+}
+
+static enum decide_reply talk(int fd, const struct link_question *q, uint8_t *buffer,
+			      size_t *ret_answer_n)
+{
+	const int64_t deadline_ms = os_now_ms() + q->timeout_ms;
+	int memfd = -1;
+	long r;
+
+	r = connect_until(fd, q->path, deadline_ms);
+	if (r < 0)
+		return reply_of_errno(r);
+	if (q->request_n > AICP_SHIM_INLINE_BYTES_MAX) {
+		memfd = os_memfd_sealed(q->request, q->request_n);
+		if (memfd < 0)
+			return DECIDE_REPLY_NO_ROOM;
+	}
+	r = ask(fd, q, memfd);
+	if (memfd >= 0)
+		(void)os_close(memfd);
+	if (r < 0)
+		return reply_of_errno(r);
+	r = await(fd, deadline_ms, buffer);
+	if (r <= 0)
+		return r < 0 ? reply_of_errno(r) : DECIDE_REPLY_GONE;
+	return link_read_verdict(buffer, (size_t)r, ret_answer_n);
+}
+
+enum decide_reply link_ask(const struct link_question *question, uint8_t *buffer,
+			   size_t *ret_answer_n)
+{
+	int fd = os_socket_seqpacket();
+	enum decide_reply reply;
+
+	if (fd < 0)
+		return reply_of_errno(fd);
+	reply = talk(fd, question, buffer, ret_answer_n);
+	(void)os_close(fd);
+	return reply;
+}

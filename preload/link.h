@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Asks the engine about one request, over one connection (docs/PROTOCOL.md section 1).
+ *
+ * A connection per request: no long-lived descriptor that a fork would share, or that a program
+ * closing all its files would take away. Nothing here outlives the call.
+ */
+#pragma once
+
+#include "aicp/limits.h"
+#include "aicp/shim.h"
+#include "decide.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct link_question {
+	const char *path; /* of the engine's socket */
+	int64_t timeout_ms; /* for everything together */
+	enum aicp_shim_type type; /* AICP_SHIM_REQUEST or AICP_SHIM_UNREADABLE */
+	enum aicp_shim_kind kind;
+	const char *host;
+	const uint8_t *request;
+	size_t request_n;
+	uint32_t head_n;
+	int socket; /* the program's TCP socket, or -1 */
+};
+
+/* A verdict message and one byte more, so that a longer one is seen to be longer. */
+#define LINK_VERDICT_BYTES_MAX (sizeof(struct aicp_shim_verdict) + AICP_SHIM_ANSWER_BYTES_MAX)
+
+/* Is this message a verdict by the protocol? _PASS or _ANSWER, else _GARBAGE. ret_answer_n is set
+ * with _ANSWER; the answer stands behind the struct. */
+enum decide_reply link_read_verdict(const uint8_t *message, size_t n, size_t *ret_answer_n);
+
+/* Asks. The verdict message is left in buffer, of LINK_VERDICT_BYTES_MAX + 1 bytes. */
+enum decide_reply link_ask(const struct link_question *question, uint8_t *buffer,
+			   size_t *ret_answer_n);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System calls for the shim: they bypass its own hooks, and leave errno as they found it.
+ *
+ * Every function returns the kernel's result, or -errno. The program's errno is its own:
+ * SSL_get_error() and the program's code read it after our hooks return.
+ */
+#pragma once
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+long os_call(long number, long a, long b, long c, long d, long e, long f);
+
+int os_open_read(const char *path);
+int os_close(int fd);
+/* fstat of a path or, with path empty, of fd. */
+int os_stat(int fd, const char *path, struct stat *ret_st);
+long os_read(int fd, void *p, size_t n);
+long os_write(int fd, const void *p, size_t n);
+int os_getpid(void);
+int os_euid(void);
+/* Milliseconds of CLOCK_MONOTONIC. */
+int64_t os_now_ms(void);
+/* Waits until fd is ready for events or timeout_ms passed. > 0 ready, 0 timeout, -EINTR and others.
+ */
+int os_poll(int fd, short events, int64_t timeout_ms);
+
+/* A new file descriptor is close-on-exec and not below 3, where programs expect their own. Takes
+ * fd. */
+int os_fd_above_2(int fd);
+int os_socket_seqpacket(void);
+int os_connect_unix(int fd, const char *path, int64_t timeout_ms);
+long os_sendto(int fd, const void *p, size_t n, int flags, const struct sockaddr *to,
+	       socklen_t to_n);
+long os_writev(int fd, const struct iovec *v, int n);
+long os_sendmsg(int fd, const struct msghdr *m, int flags);
+long os_recv(int fd, void *p, size_t n, int flags);
+int os_shutdown_read(int fd);
+/* A memfd of exactly these bytes, sealed against writing, growing and shrinking. */
+int os_memfd_sealed(const void *p, size_t n);
+
+/* Private memory; NULL when the kernel refuses. */
+void *os_map(size_t n);
+void *os_remap(void *p, size_t old_n, size_t n);
+void os_unmap(void *p, size_t n);
+
+void os_futex_wait(_Atomic(uint32_t) *word, uint32_t value, int64_t timeout_ms);
+void os_futex_wake(_Atomic(uint32_t) *word);

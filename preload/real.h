@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The real functions behind our hooks, found through the object that called us.
+ *
+ * A process may hold several TLS libraries (a plugin with OpenSSL 1.1 beside 3); each call has to
+ * reach the one that its caller was linked to. Libraries once seen stay: libssl keeps itself
+ * loaded, so nothing here is undone.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+typedef struct ssl_st SSL;
+
+/* One TLS library. Members are the library's functions of that name; those marked may be NULL. */
+struct real_ssl {
+	uintptr_t base; /* of the library; 0 in an unused place */
+	int index; /* of our data among an SSL object's ex_data */
+
+	int (*SSL_write)(SSL *, const void *, int);
+	int (*SSL_write_ex)(SSL *, const void *, size_t, size_t *); /* may be NULL */
+	int (*SSL_write_ex2)(SSL *, const void *, size_t, uint64_t, size_t *); /* may be NULL */
+	int (*SSL_write_early_data)(SSL *, const void *, size_t, size_t *); /* may be NULL */
+	ssize_t (*SSL_sendfile)(SSL *, int, off_t, size_t, int); /* may be NULL */
+	int (*SSL_read)(SSL *, void *, int);
+	int (*SSL_read_ex)(SSL *, void *, size_t, size_t *); /* may be NULL */
+	int (*SSL_peek)(SSL *, void *, int);
+	int (*SSL_peek_ex)(SSL *, void *, size_t, size_t *); /* may be NULL */
+	int (*SSL_pending)(const SSL *);
+	int (*SSL_has_pending)(const SSL *); /* may be NULL */
+	int (*SSL_connect)(SSL *);
+	int (*SSL_do_handshake)(SSL *);
+	int (*SSL_clear)(SSL *);
+	long (*SSL_ctrl)(SSL *, int, long, void *);
+
+	const char *(*SSL_get_servername)(const SSL *, int);
+	int (*SSL_is_server)(const SSL *);
+	int (*SSL_get_state)(const SSL *);
+	int (*SSL_is_init_finished)(const SSL *);
+	size_t (*SSL_get_client_random)(const SSL *, unsigned char *, size_t);
+	int (*SSL_get_fd)(const SSL *);
+	int (*SSL_set_alpn_protos)(SSL *, const unsigned char *, unsigned);
+	void (*SSL_set_shutdown)(SSL *, int);
+	int (*SSL_get_shutdown)(const SSL *);
+	void *(*SSL_get_ex_data)(const SSL *, int);
+	int (*SSL_set_ex_data)(SSL *, int, void *);
+};
+
+/* Registers our ex_data with a new library: given its CRYPTO_get_ex_new_index, returns the index or
+ * -1. */
+typedef int (*real_index_fn)(void *crypto_get_ex_new_index);
+
+/* The library that the code at return_address meant, or NULL when there is none that we can work
+ * with. */
+const struct real_ssl *real_ssl(const void *return_address, real_index_fn index);
+
+/* libc's functions, or what another preloaded object put before them. */
+struct real_libc {
+	ssize_t (*send)(int, const void *, size_t, int);
+	ssize_t (*sendto)(int, const void *, size_t, int, const struct sockaddr *, socklen_t);
+	ssize_t (*sendmsg)(int, const struct msghdr *, int);
+	ssize_t (*write)(int, const void *, size_t);
+	ssize_t (*writev)(int, const struct iovec *, int);
+};
+
+const struct real_libc *real_libc(void);
