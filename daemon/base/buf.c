@@ -20,7 +20,7 @@ int buf_reserve(struct buf *b, size_t n)
 		return b->err;
 	if (n > b->max || b->n > b->max - n)
 		return b->err = -E2BIG;
-	if (b->n + n <= b->cap)
+	if (b->p && b->n + n <= b->cap)
 		return 0;
 
 	cap = b->cap ? b->cap * 2 : 64;
@@ -28,7 +28,9 @@ int buf_reserve(struct buf *b, size_t n)
 		cap = b->n + n;
 	if (cap > b->max)
 		cap = b->max;
-	p = realloc(b->p, cap);
+	/* One byte more than cap says, for a NUL that is not counted: a full buffer can be printed,
+	 * too. */
+	p = cap < SIZE_MAX ? realloc(b->p, cap + 1) : NULL;
 	if (!p)
 		return b->err = -ENOMEM;
 	b->p = p;
@@ -38,12 +40,14 @@ int buf_reserve(struct buf *b, size_t n)
 
 int buf_put(struct buf *b, struct span s)
 {
-	int r = buf_reserve(b, s.n);
+	int r;
 
+	if (!s.n)
+		return b->err;
+	r = buf_reserve(b, s.n);
 	if (r < 0)
 		return r;
-	if (s.n)
-		memcpy(b->p + b->n, s.p, s.n);
+	memcpy(b->p + b->n, s.p, s.n);
 	b->n += s.n;
 	return 0;
 }
@@ -68,8 +72,7 @@ int buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 	va_end(again);
 	if (n < 0)
 		return b->err ? b->err : (b->err = -EINVAL);
-	/* vsnprintf() writes its NUL too; the byte is reserved but not counted. */
-	r = buf_reserve(b, (size_t)n + 1);
+	r = buf_reserve(b, (size_t)n);
 	if (r < 0)
 		return r;
 	vsnprintf((char *)b->p + b->n, (size_t)n + 1, fmt, ap);
@@ -100,7 +103,7 @@ void buf_consume(struct buf *b, size_t n)
 
 const char *buf_str(struct buf *b)
 {
-	if (buf_reserve(b, 1) < 0)
+	if (buf_reserve(b, 0) < 0)
 		return NULL;
 	b->p[b->n] = 0;
 	return (const char *)b->p;

@@ -13,6 +13,15 @@ void json_write_init(struct json_write *w, struct buf *out, bool canonical)
 	w->first[0] = true;
 }
 
+/* In ASCII, RFC 8785's order (by UTF-16 code units) is that of bytes. */
+static bool is_ascii(const char *s)
+{
+	for (; *s; s++)
+		if ((uint8_t)*s >= 0x80)
+			return false;
+	return true;
+}
+
 static void before(struct json_write *w, const char *key)
 {
 	if (!w->first[w->depth])
@@ -20,7 +29,8 @@ static void before(struct json_write *w, const char *key)
 	if (key) {
 		const char *last = w->last_key[w->depth];
 
-		if (w->canonical && last && strcmp(last, key) >= 0 && !w->out->err)
+		if (w->canonical && !w->out->err &&
+		    (!is_ascii(key) || (last && strcmp(last, key) >= 0)))
 			w->out->err = -EINVAL;
 		w->last_key[w->depth] = key;
 		json_write_quoted(w->out, span_str(key));

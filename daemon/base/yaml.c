@@ -36,8 +36,8 @@ void yaml_error_deinit(struct yaml_error *error)
 	buf_deinit(&error->text);
 }
 
-/* Names and values from a hostile file end up in messages: no control character of theirs reaches a terminal or a
- * log, and what is cut is cut between characters. */
+/* Names and values from a hostile file end up in messages: no control character of theirs reaches a
+ * terminal or a log, and what is cut is cut between characters. */
 static void put_printable(struct buf *out, struct span text)
 {
 	for (size_t i = 0, n; i < text.n; i += n) {
@@ -118,7 +118,8 @@ static int next_event(struct reader *r, yaml_event_t *event)
 	return yaml_error_set(r->error, r->file, (int)r->parser.problem_mark.line + 1,
 			      "not well-formed YAML: %s%s%s",
 			      r->parser.problem ? r->parser.problem : "unreadable",
-			      r->parser.context ? " " : "", r->parser.context ? r->parser.context : "");
+			      r->parser.context ? " " : "",
+			      r->parser.context ? r->parser.context : "");
 }
 
 static int new_node(struct reader *r, const yaml_event_t *event, enum yaml_kind kind,
@@ -127,8 +128,8 @@ static int new_node(struct reader *r, const yaml_event_t *event, enum yaml_kind 
 	struct yaml_node *node;
 
 	if (++r->yaml->nodes > AICP_YAML_NODES_MAX) {
-		yaml_error_set(r->error, r->file, event_line(event), "more than %u values in one file",
-			       AICP_YAML_NODES_MAX);
+		yaml_error_set(r->error, r->file, event_line(event),
+			       "more than %u values in one file", AICP_YAML_NODES_MAX);
 		return PARSE_E_LIMIT;
 	}
 	node = take(r->yaml, sizeof(*node));
@@ -150,7 +151,8 @@ static int read_scalar(struct reader *r, const yaml_event_t *event, struct yaml_
 		return yaml_error_set(r->error, r->file, event_line(event),
 				      "anchors and tags are not allowed here");
 	if (memchr(event->data.scalar.value, 0, n))
-		return yaml_error_set(r->error, r->file, event_line(event), "a NUL byte in a value");
+		return yaml_error_set(r->error, r->file, event_line(event),
+				      "a NUL byte in a value");
 	err = new_node(r, event, YAML_SCALAR, &node);
 	if (err)
 		return err;
@@ -169,20 +171,31 @@ static int read_key(struct reader *r, const yaml_event_t *event, struct yaml_nod
 		    struct yaml_node **ret_key)
 {
 	struct yaml_node *key;
+	unsigned keys = 0;
 	int err;
 
 	if (event->type != YAML_SCALAR_EVENT)
-		return yaml_error_set(r->error, r->file, event_line(event), "a key must be plain text");
+		return yaml_error_set(r->error, r->file, event_line(event),
+				      "a key must be plain text");
 	err = read_scalar(r, event, &key);
 	if (err)
 		return err;
 	if (span_eq_str(key->text, "<<"))
-		return yaml_error_set(r->error, r->file, key->line, "merge keys are not allowed here");
-	yaml_foreach (other, mapping)
+		return yaml_error_set(r->error, r->file, key->line,
+				      "merge keys are not allowed here");
+	yaml_foreach (other, mapping) {
 		if (span_eq(other->key->text, key->text))
-			return yaml_error_set(r->error, r->file, key->line,
-					      "key `%.*s` stands twice in one mapping (first in line %d)",
-					      SPAN_ARG(key->text), other->key->line);
+			return yaml_error_set(
+				r->error, r->file, key->line,
+				"key `%.*s` stands twice in one mapping (first in line %d)",
+				YAML_SHOW(key->text), other->key->line);
+		keys++;
+	}
+	if (keys == AICP_YAML_KEYS_MAX) {
+		yaml_error_set(r->error, r->file, key->line, "more than %u keys in one mapping",
+			       AICP_YAML_KEYS_MAX);
+		return PARSE_E_LIMIT;
+	}
 	*ret_key = key;
 	return 0;
 }
@@ -211,8 +224,8 @@ static int read_event(struct reader *r, struct stack *s, const yaml_event_t *eve
 		      struct yaml_node **root)
 {
 	struct yaml_node *top = s->depth ? s->open[s->depth - 1] : NULL;
-	bool container = event->type == YAML_MAPPING_START_EVENT ||
-			 event->type == YAML_SEQUENCE_START_EVENT;
+	bool container =
+		event->type == YAML_MAPPING_START_EVENT || event->type == YAML_SEQUENCE_START_EVENT;
 	struct yaml_node *node;
 	int err;
 
@@ -221,7 +234,8 @@ static int read_event(struct reader *r, struct stack *s, const yaml_event_t *eve
 		return 0;
 	}
 	if (event->type == YAML_ALIAS_EVENT)
-		return yaml_error_set(r->error, r->file, event_line(event), "aliases are not allowed here");
+		return yaml_error_set(r->error, r->file, event_line(event),
+				      "aliases are not allowed here");
 	if (top && top->kind == YAML_MAPPING && !s->key[s->depth - 1])
 		return read_key(r, event, top, &s->key[s->depth - 1]);
 	if (!container) {
@@ -241,7 +255,8 @@ static int read_event(struct reader *r, struct stack *s, const yaml_event_t *eve
 		return PARSE_E_LIMIT;
 	}
 	err = new_node(r, event,
-		       event->type == YAML_MAPPING_START_EVENT ? YAML_MAPPING : YAML_SEQUENCE, &node);
+		       event->type == YAML_MAPPING_START_EVENT ? YAML_MAPPING : YAML_SEQUENCE,
+		       &node);
 	if (err)
 		return err;
 	attach(s, node, root);
@@ -305,6 +320,8 @@ int yaml_parse(struct span text, const char *file, struct yaml **ret_yaml, struc
 	if (!yaml || !yaml_parser_initialize(&r.parser))
 		return -ENOMEM;
 	r.yaml = yaml;
+	/* libyaml would take UTF-16 as well, which no other reader of these files does. */
+	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&r.parser, text.p ? text.p : (const uint8_t *)"", text.n);
 	err = read_stream(&r);
 	yaml_parser_delete(&r.parser);
@@ -332,7 +349,8 @@ struct yaml_node *yaml_get(const struct yaml_node *node, const char *key)
 bool yaml_is_null(const struct yaml_node *node)
 {
 	return node->kind == YAML_SCALAR && !node->quoted &&
-	       (node->text.n == 0 || span_eq_str(node->text, "~") || span_eq_str(node->text, "null"));
+	       (node->text.n == 0 || span_eq_str(node->text, "~") ||
+		span_eq_str(node->text, "null"));
 }
 
 bool yaml_bool(const struct yaml_node *node, bool *ret_value)
@@ -361,6 +379,9 @@ bool yaml_int(const struct yaml_node *node, int64_t *ret_value)
 		i = 1;
 	}
 	if (i == node->text.n || node->text.n - i > 18)
+		return false;
+	/* 010 is eight to some readers of YAML and ten to others. */
+	if (node->text.p[i] == '0' && node->text.n - i > 1)
 		return false;
 	for (; i < node->text.n; i++) {
 		if (node->text.p[i] < '0' || node->text.p[i] > '9')

@@ -61,7 +61,7 @@ struct yaml_node *yaml_get(const struct yaml_node *node, const char *key);
 bool yaml_is_null(const struct yaml_node *node);
 /* Plain `true` / `false` only. */
 bool yaml_bool(const struct yaml_node *node, bool *ret_value);
-/* A plain decimal integer, all of it. */
+/* A plain decimal integer of at most 18 digits, all of it, without leading zeros. */
 bool yaml_int(const struct yaml_node *node, int64_t *ret_value);
 /* A plain decimal number, all of it, finite. */
 bool yaml_number(const struct yaml_node *node, double *ret_value);

@@ -36,6 +36,8 @@
 #define AICP_YAML_BYTES_MAX (1u << 20)
 #define AICP_YAML_DEPTH_MAX 32u
 #define AICP_YAML_NODES_MAX 100000u
+/* Keys of one mapping; each is compared with all before it. */
+#define AICP_YAML_KEYS_MAX 1024u
 /* All policy files together, as handed to the engine. */
 #define AICP_BUNDLE_BYTES_MAX (16u << 20)
 #define AICP_POLICIES_MAX 10000u
@@ -52,6 +54,8 @@
 /* Names and reasons stand in records, answers and URLs. */
 #define AICP_POLICY_NAME_BYTES_MAX 128u
 #define AICP_POLICY_TEXT_BYTES_MAX 2048u
+/* Priorities, either sign; far over what anybody counts to. */
+#define AICP_PRIORITY_MAX 1000000u
 /* References of one policy. */
 #define AICP_POLICY_REFERENCES_MAX 64u
 
