@@ -119,11 +119,16 @@ struct ledger_principal {
 	char owner[129];
 };
 
+struct ledger_key_request {
+	const char *role; /* 1 to 32 of [a-z-] */
+	const char *owner; /* any text to 128 bytes */
+	const char *by; /* who asked: owner of the asking key */
+};
+
 /* Makes an API key: the record and the row in one transaction, and the key (NUL-terminated) to be
- * shown once. role is of [a-z-], owner any text to 128 bytes. by says who asked (owner of the
- * asking key, or "first-start"). 0 or -errno. */
-MUST_CHECK int ledger_key_create(struct ledger *ledger, struct ledger_time now, const char *role,
-				 const char *owner, const char *by,
+ * shown once. 0 or -errno; -EINVAL when role or owner is not what it may be. */
+MUST_CHECK int ledger_key_create(struct ledger *ledger, struct ledger_time now,
+				 const struct ledger_key_request *request,
 				 char ret_key[LEDGER_KEY_BYTES_MAX]);
 
 /* Withdraws a key by its visible part. 0, LEDGER_E_NO_KEY or -errno. */

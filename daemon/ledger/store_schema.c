@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* Tables and statements of ledger.db. */
+#include "ledger/store_private.h"
+
+#include <errno.h>
+
+#define COLUMN(column) "\"" #column "\""
+
+/* clang-format off */
+static const char tables[] =
+	"CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE shard(n INTEGER PRIMARY KEY, origin TEXT NOT NULL UNIQUE, first INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE leaf(id INTEGER PRIMARY KEY, hash BLOB NOT NULL, bytes BLOB NOT NULL) STRICT;"
+	"CREATE TABLE tile(shard INTEGER NOT NULL, level INTEGER NOT NULL, idx INTEGER NOT NULL,"
+	" hashes BLOB NOT NULL, PRIMARY KEY(shard, level, idx)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE checkpoint(shard INTEGER NOT NULL, size INTEGER NOT NULL, at INTEGER NOT NULL,"
+	" note BLOB NOT NULL, frontier BLOB NOT NULL, PRIMARY KEY(shard, size)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE api_key(id TEXT PRIMARY KEY, hash BLOB NOT NULL, role TEXT NOT NULL,"
+	" owner TEXT NOT NULL, created INTEGER NOT NULL, revoked INTEGER) STRICT, WITHOUT ROWID;"
+	/* Guards against accidents, not against whoever can write the file. */
+	"CREATE TRIGGER leaf_stays BEFORE DELETE ON leaf BEGIN SELECT RAISE(ABORT, 'a leaf is never removed'); END;"
+	"CREATE TRIGGER leaf_is BEFORE UPDATE ON leaf BEGIN SELECT RAISE(ABORT, 'a leaf is never changed'); END;"
+	"INSERT INTO meta(name, value) VALUES ('schema', '" STORE_SCHEMA "'), ('index', '0');";
+
+static const char index_tables[] =
+	"DROP TABLE IF EXISTS decision; DROP TABLE IF EXISTS count;"
+	"CREATE TABLE decision(id INTEGER PRIMARY KEY, at INTEGER NOT NULL"
+#define X(column, type, outer, inner) ", " COLUMN(column) " " #type
+#include "ledger/decision_column.def"
+#undef X
+	") STRICT;"
+	"CREATE INDEX decision_execution ON decision(execution_id);"
+	/* What was stopped is what people look for, and it is rare. */
+	"CREATE INDEX decision_stopped ON decision(action, id) WHERE action IN ('block', 'hold');"
+	"CREATE TABLE count(name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	"INSERT INTO count(name, n) VALUES ('decisions', 0), ('success', 0), ('pending', 0),"
+	" ('blocked', 0), ('would_block', 0);"
+	"UPDATE meta SET value = '" STORE_INDEX_VERSION "' WHERE name = 'index';";
+
+const char *const store_sql_text[_SQL_COUNT] = {
+	[SQL_BEGIN] = "BEGIN IMMEDIATE",
+	[SQL_COMMIT] = "COMMIT",
+	[SQL_ROLLBACK] = "ROLLBACK",
+	[SQL_SHARD_LAST] = "SELECT n, origin, first FROM shard ORDER BY n DESC LIMIT 1",
+	[SQL_SHARD_FIND] = "SELECT n, origin, first FROM shard WHERE origin = ?1",
+	[SQL_SHARD_PUT] = "INSERT INTO shard(n, origin, first) VALUES (?1, ?2, ?3)",
+	[SQL_LEAF_LAST] = "SELECT max(id) FROM leaf",
+	[SQL_LEAF_RANGE] = "SELECT id, hash, bytes FROM leaf WHERE id >= ?1 AND id < ?2 ORDER BY id",
+	[SQL_LEAF_PUT] = "INSERT INTO leaf(id, hash, bytes) VALUES (?1, ?2, ?3)",
+	[SQL_DECISION_PUT] = "INSERT INTO decision VALUES (?1, ?2"
+#define X(column, type, outer, inner) ", ?"
+#include "ledger/decision_column.def"
+#undef X
+		")",
+	[SQL_TILE_PUT] = "INSERT INTO tile(shard, level, idx, hashes) VALUES (?1, ?2, ?3, ?4)"
+		" ON CONFLICT DO UPDATE SET hashes = CAST(hashes || excluded.hashes AS BLOB)",
+	[SQL_CHECKPOINT_PUT] = "INSERT INTO checkpoint(shard, size, at, note, frontier)"
+		" VALUES (?1, ?2, ?3, ?4, ?5)",
+	[SQL_CHECKPOINT_LAST] = "SELECT size, at, note, frontier FROM checkpoint WHERE shard = ?1"
+		" ORDER BY size DESC LIMIT 1",
+	[SQL_CHECKPOINT_FIND] = "SELECT size, at, note, frontier FROM checkpoint WHERE shard = ?1"
+		" AND size = ?2",
+	[SQL_KEY_PUT] = "INSERT INTO api_key(id, hash, role, owner, created) VALUES (?1, ?2, ?3, ?4, ?5)",
+	[SQL_KEY_REVOKE] = "UPDATE api_key SET revoked = ?2 WHERE id = ?1 AND revoked IS NULL",
+	[SQL_KEY_FIND] = "SELECT hash, role, owner, revoked FROM api_key WHERE id = ?1",
+	[SQL_KEY_ANY] = "SELECT 1 FROM api_key LIMIT 1",
+	[SQL_COUNT_ADD] = "UPDATE count SET n = n + ?2 WHERE name = ?1",
+};
+/* clang-format on */
+
+/* 0 with the value in ret_value (at most 7 characters), 1 when there is no such row, -errno. */
+static int meta(sqlite3 *db, const char *name, char ret_value[8])
+{
+	sqlite3_stmt *stmt = NULL;
+	int r = database_prepare(db, "SELECT value FROM meta WHERE name = ?1", &stmt);
+
+	if (r < 0)
+		return r;
+	database_bind_text(stmt, 1, span_str(name));
+	r = database_row(stmt);
+	if (r == 0) {
+		struct span value = database_bytes(stmt, 0);
+
+		if (value.n > 7)
+			r = -EUCLEAN;
+		else
+			memcpy(ret_value, value.p, value.n);
+	}
+	sqlite3_finalize(stmt);
+	return r;
+}
+
+static int empty(sqlite3 *db)
+{
+	sqlite3_stmt *stmt = NULL;
+	int r = database_prepare(db, "SELECT 1 FROM sqlite_schema LIMIT 1", &stmt);
+
+	if (r == 0)
+		r = database_row(stmt);
+	sqlite3_finalize(stmt);
+	return r;
+}
+
+int store_schema_make(sqlite3 *db, bool *ret_rebuild)
+{
+	char schema[8] = "", index[8] = "";
+	int r = empty(db);
+
+	if (r == 1)
+		r = database_run(db, tables);
+	if (r == 0)
+		r = meta(db, "schema", schema);
+	if (r == 0 && strcmp(schema, STORE_SCHEMA) != 0)
+		r = -EUCLEAN;
+	if (r == 0)
+		r = meta(db, "index", index);
+	if (r != 0)
+		return r < 0 ? r : -EUCLEAN;
+	*ret_rebuild = strcmp(index, STORE_INDEX_VERSION) != 0;
+	return *ret_rebuild ? database_run(db, index_tables) : 0;
+}
