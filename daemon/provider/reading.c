@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: MIT */
+/* From the bytes of a request to facts. */
+#include "base/cleanup.h"
+#include "base/utf8.h"
+#include "provider/file.h"
+
+#include <errno.h>
+
+/* Shorter ones may be words as well as bytes, and stay in text.all. */
+#define DATA_BYTES_MIN 64
+
+/* One request while it is read. */
+struct reading {
+	const struct json *json;
+	const struct shape *shape; /* NULL: only text.all is read */
+	struct facts *facts;
+	uint8_t *marks; /* of each token: enum shape_mark */
+	size_t messages;
+	size_t attachments;
+	unsigned rank[_FACT_COUNT]; /* of the text that is set */
+};
+
+static void deinit_reading(struct reading *r)
+{
+	free(r->marks);
+}
+
+/* Is everything in raw of the alphabets of base64 (RFC 4648 sections 4 and 5), as it stands in JSON
+ * (where some write a slash as "\\/")? */
+static bool is_base64(struct span raw)
+{
+	for (size_t i = 0; i < raw.n; i++) {
+		uint8_t c = raw.p[i];
+
+		if (c == '\\' && i + 1 < raw.n && raw.p[i + 1] == '/')
+			continue;
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		      c == '+' || c == '/' || c == '-' || c == '_' || c == '='))
+			return false;
+	}
+	return true;
+}
+
+/* Bytes as base64, bare or in a data URL (RFC 2397): nothing that a pattern could find a word in.
+ */
+static bool is_data(struct span raw)
+{
+	size_t comma;
+
+	if (raw.n < DATA_BYTES_MIN)
+		return false;
+	if (span_starts(raw, SPAN_LIT("data:"))) {
+		comma = span_find(span_sub(raw, 0, 256), ',');
+		if (comma < 7 || !span_eq_str(span_sub(raw, comma - 7, comma), ";base64"))
+			return false;
+		raw = span_sub(raw, comma + 1, raw.n);
+	}
+	return is_base64(raw);
+}
+
+static bool is_label(const struct reading *r, uint32_t key)
+{
+	yaml_foreach (label, r->shape->labels)
+		if (json_string_eq(r->json, key, label->text))
+			return true;
+	return false;
+}
+
+/* Marks every string in t and below, but for keys and labels. */
+static void mark_all(struct reading *r, uint32_t t, uint8_t mark)
+{
+	const struct json_token *token = r->json->token;
+
+	for (uint32_t i = t; i < token[t].next;) {
+		if (token[i].flags & JSON_KEY) {
+			i = is_label(r, i) ? token[i + 1].next : i + 1;
+			continue;
+		}
+		if (token[i].kind == JSON_STRING)
+			r->marks[i] |= mark;
+		i++;
+	}
+}
+
+static int take_text(struct reading *r, enum fact_id id, unsigned rank, uint32_t t)
+{
+	struct buf text = BUF_INIT(AICP_FACT_TEXT_BYTES_MAX);
+	int e;
+
+	if (facts_get(r->facts, id)->kind != FACT_ABSENT && r->rank[id] <= rank)
+		return PARSE_DONE;
+	e = json_string_put(r->json, t, &text);
+	if (!e)
+		e = facts_set_text(r->facts, id, buf_span(&text));
+	r->rank[id] = rank;
+	buf_deinit(&text);
+	return e;
+}
+
+static int take_fact(struct reading *r, const struct path_action *a, uint32_t t)
+{
+	enum fact_id id = (enum fact_id)a->arg;
+	const struct fact_value *old = facts_get(r->facts, id);
+	double number;
+
+	switch (fact_info(id)->kind) {
+	case FACT_TEXT:
+		return take_text(r, id, a->rank, t);
+	case FACT_BOOL:
+		return facts_set_bool(r->facts, id, r->json->token[t].kind == JSON_TRUE);
+	case FACT_NUMBER:
+		if (!json_number(r->json, t, &number))
+			return PARSE_E_BAD;
+		/* A provider may read either of two; the larger one is the one to judge. */
+		if (old->kind == FACT_NUMBER && old->number >= number)
+			return PARSE_DONE;
+		return facts_set_number(r->facts, id, number);
+	case FACT_LIST:
+	case FACT_ABSENT:
+		break;
+	}
+	return PARSE_E_BAD;
+}
+
+static int take_item(struct reading *r, enum fact_id id, uint32_t t)
+{
+	struct buf text = BUF_INIT(AICP_FACT_TEXT_BYTES_MAX);
+	int e = json_string_put(r->json, t, &text);
+
+	if (!e)
+		e = facts_add(r->facts, id, buf_span(&text));
+	buf_deinit(&text);
+	return e;
+}
+
+static int add_unjudged(struct facts *facts, struct span label)
+{
+	const struct fact_value *list = facts_get(facts, FACT_UNJUDGED);
+
+	for (size_t i = 0; list->kind == FACT_LIST && i < list->list_n; i++)
+		if (span_eq(list->list[i], label))
+			return 0;
+	return facts_add(facts, FACT_UNJUDGED, label);
+}
+
+static int take(struct path_walk *walk, const struct path_action *a, uint32_t t, bool deep)
+{
+	struct reading *r = walk->context;
+	const struct json_token *token = &r->json->token[t];
+	int e;
+
+	switch ((enum shape_use)a->what) {
+	case SHAPE_TEXT:
+		if (deep)
+			mark_all(r, t, (uint8_t)a->arg);
+		else
+			r->marks[t] |= (uint8_t)a->arg;
+		return PARSE_DONE;
+	case SHAPE_FACT:
+		return take_fact(r, a, t);
+	case SHAPE_LIST:
+		return take_item(r, (enum fact_id)a->arg, t);
+	case SHAPE_MESSAGE:
+		if (token->kind != JSON_ARRAY) {
+			r->marks[t] |= SHAPE_IS_MESSAGE;
+			r->messages++;
+		}
+		return PARSE_DONE;
+	case SHAPE_ATTACHMENT:
+		e = add_unjudged(r->facts, a->label);
+		if (e)
+			return e;
+		/* fall through */
+	case SHAPE_DOCUMENT:
+		r->attachments++;
+		return facts_add(r->facts, FACT_ATTACHMENTS, a->label);
+	case SHAPE_UNJUDGED:
+		return add_unjudged(r->facts, a->label);
+	case SHAPE_DATA:
+		if (is_data(json_raw(r->json, t)))
+			r->marks[t] |= SHAPE_IS_DATA;
+		return PARSE_DONE;
+	case SHAPE_COUNTER:
+	case SHAPE_MODEL:
+	case SHAPE_FINISH:
+		break;
+	}
+	return PARSE_E_BAD;
+}
+
+/* The texts of a request; each is its strings in order, joined by newlines. */
+struct texts {
+	struct buf all, prompt, system, assistant, tool_results;
+	size_t last_begin; /* of prompt.last in prompt */
+	uint32_t last_message; /* token of the message it is from */
+};
+
+static void deinit_texts(struct texts *x)
+{
+	buf_deinit(&x->all);
+	buf_deinit(&x->prompt);
+	buf_deinit(&x->system);
+	buf_deinit(&x->assistant);
+	buf_deinit(&x->tool_results);
+}
+
+static int put_line(struct buf *out, struct span text)
+{
+	if (out->n)
+		buf_put_byte(out, '\n');
+	return buf_put(out, text);
+}
+
+static int put_prompt(struct texts *x, uint32_t message, struct span text)
+{
+	if (message != x->last_message) {
+		x->last_begin = x->prompt.n ? x->prompt.n + 1 : 0;
+		x->last_message = message;
+	}
+	return put_line(&x->prompt, text);
+}
+
+/* One string: into text.all, and from there to wherever it belongs. */
+static int put_string(const struct reading *r, uint32_t t, uint32_t message, struct texts *x)
+{
+	uint8_t mark = r->marks ? r->marks[t] : 0;
+	struct span text;
+	size_t begin;
+	int e;
+
+	if (mark & SHAPE_IS_DATA)
+		return 0;
+	begin = x->all.n ? x->all.n + 1 : 0;
+	if (begin)
+		buf_put_byte(&x->all, '\n');
+	e = json_string_put(r->json, t, &x->all);
+	text = span_sub(buf_span(&x->all), begin, x->all.n);
+	if (!e && (mark & SHAPE_PROMPT))
+		e = put_prompt(x, message, text);
+	if (!e && (mark & SHAPE_SYSTEM))
+		e = put_line(&x->system, text);
+	if (!e && (mark & SHAPE_ASSISTANT))
+		e = put_line(&x->assistant, text);
+	if (!e && (mark & SHAPE_TOOL_RESULTS))
+		e = put_line(&x->tool_results, text);
+	return e;
+}
+
+static int put_strings(const struct reading *r, struct texts *x)
+{
+	const struct json_token *token = r->json->token;
+	uint32_t message = 0, message_end = 0;
+	/* Escapes shrink and a newline is shorter than quotes: the text is room enough. */
+	int e = buf_reserve(&x->all, r->json->text.n);
+
+	for (uint32_t t = 0; t < r->json->n && !e; t++) {
+		if (r->marks && (r->marks[t] & SHAPE_IS_MESSAGE)) {
+			message = t;
+			message_end = token[t].next;
+		}
+		if (token[t].kind != JSON_STRING || (token[t].flags & JSON_KEY) ||
+		    token[t].begin == token[t].end)
+			continue;
+		/* Text outside of all messages is a message of its own. */
+		e = put_string(r, t, t < message_end ? message : t, x);
+	}
+	return e;
+}
+
+static int set_if_any(struct facts *facts, enum fact_id id, const struct buf *text)
+{
+	return text->n ? facts_set_text(facts, id, buf_span(text)) : 0;
+}
+
+static int set_prompt(struct facts *facts, const struct texts *x)
+{
+	struct span prompt = buf_span(&x->prompt);
+	int e = facts_set_text(facts, FACT_PROMPT, prompt);
+
+	if (!e)
+		e = facts_set_text(facts, FACT_PROMPT_LAST,
+				   span_sub(prompt, x->last_begin, prompt.n));
+	if (!e)
+		e = facts_set_number(facts, FACT_PROMPT_CHARS, (double)utf8_count(prompt));
+	return e;
+}
+
+/* Texts and counts, when the walk is over. whole: the body has the shape of its call. */
+static int set_texts(struct reading *r, bool whole)
+{
+	struct texts x CLEANUP(deinit_texts) = {
+		.all = BUF_INIT(AICP_FACT_TEXT_BYTES_MAX),
+		.prompt = BUF_INIT(AICP_FACT_TEXT_BYTES_MAX),
+		.system = BUF_INIT(AICP_FACT_TEXT_BYTES_MAX),
+		.assistant = BUF_INIT(AICP_FACT_TEXT_BYTES_MAX),
+		.tool_results = BUF_INIT(AICP_FACT_TEXT_BYTES_MAX),
+		.last_message = JSON_NONE,
+	};
+	int e = put_strings(r, &x);
+
+	if (!e)
+		e = facts_set_text(r->facts, FACT_TEXT_ALL, buf_span(&x.all));
+	if (e || !whole)
+		return e;
+	if (r->shape->has_prompt)
+		e = set_prompt(r->facts, &x);
+	if (!e)
+		e = set_if_any(r->facts, FACT_SYSTEM, &x.system);
+	if (!e)
+		e = set_if_any(r->facts, FACT_ASSISTANT, &x.assistant);
+	if (!e)
+		e = set_if_any(r->facts, FACT_TOOL_RESULTS, &x.tool_results);
+	if (!e && r->shape->has_messages)
+		e = facts_set_number(r->facts, FACT_MESSAGES_COUNT, (double)r->messages);
+	if (!e)
+		e = facts_set_number(r->facts, FACT_ATTACHMENTS_COUNT, (double)r->attachments);
+	/* All providers so far send a whole answer unless asked for a stream. */
+	if (!e && r->shape->has[FACT_STREAM] &&
+	    facts_get(r->facts, FACT_STREAM)->kind == FACT_ABSENT)
+		e = facts_set_bool(r->facts, FACT_STREAM, false);
+	return e;
+}
+
+static int set_parse(struct facts *facts, const char *parse, struct span error)
+{
+	int e = facts_set_text(facts, FACT_PARSE, span_str(parse));
+
+	if (!e && error.n)
+		e = facts_set_text(facts, FACT_PARSE_ERROR, error);
+	return e;
+}
+
+static int malformed(struct facts *facts, struct span error)
+{
+	int e = set_parse(facts, "malformed", error);
+
+	return e ? e : PARSE_E_BAD;
+}
+
+/* A call whose body is JSON of a known shape. */
+static int read_shape(struct reading *r)
+{
+	struct path_walk walk = {.json = r->json, .strict = true, .take = take, .context = r};
+	struct buf error = BUF_INIT(2048);
+	int e, outcome;
+
+	r->marks = calloc(r->json->n, 1);
+	if (!r->marks)
+		return -ENOMEM;
+	outcome = path_walk(&walk, r->shape->request);
+	if (outcome < 0)
+		return outcome;
+	e = set_texts(r, outcome == PARSE_DONE);
+	if (e)
+		return e;
+	if (outcome == PARSE_DONE)
+		return set_parse(r->facts, "ok", SPAN_NULL);
+	path_fault_put(&walk, &error);
+	e = error.err ? error.err : malformed(r->facts, buf_span(&error));
+	buf_deinit(&error);
+	return e;
+}
+
+/* Parameters of a media type that would make other characters of the same bytes. */
+static bool is_utf8_charset(struct span parameters)
+{
+	for (size_t i = 0; i < parameters.n; i++) {
+		struct span rest = span_sub(parameters, i, parameters.n);
+
+		if (!span_ieq(span_sub(rest, 0, 7), SPAN_LIT("charset")))
+			continue;
+		rest = span_sub(rest, 7, rest.n);
+		while (rest.n && strchr(" \t=\"'", rest.p[0]))
+			rest = span_sub(rest, 1, rest.n);
+		if (!span_ieq(span_sub(rest, 0, 5), SPAN_LIT("utf-8")) &&
+		    !span_ieq(span_sub(rest, 0, 4), SPAN_LIT("utf8")) &&
+		    !span_ieq(span_sub(rest, 0, 8), SPAN_LIT("us-ascii")))
+			return false;
+	}
+	return true;
+}
+
+/* application/json and its kin, or nothing said: then JSON is what the provider expects. */
+static bool is_json_type(struct span content_type)
+{
+	size_t n = span_find(content_type, ';');
+	struct span type = span_sub(content_type, 0, n);
+
+	while (type.n && (type.p[type.n - 1] == ' ' || type.p[type.n - 1] == '\t'))
+		type.n--;
+	if (!is_utf8_charset(span_sub(content_type, n, content_type.n)))
+		return false;
+	return !content_type.n || span_ieq(type, SPAN_LIT("application/json")) ||
+	       (type.n > 5 && span_ieq(span_sub(type, type.n - 5, type.n), SPAN_LIT("+json")));
+}
+
+static int bad_json(struct facts *facts, const struct json_scan *scan, int outcome)
+{
+	struct buf error = BUF_INIT(512);
+	int e;
+
+	buf_printf(&error, "not JSON as it has to be: %s (byte %zu)",
+		   json_error_text(json_scan_error(scan)), json_scan_error_at(scan));
+	e = error.err;
+	if (!e)
+		e = set_parse(facts, outcome == PARSE_E_LIMIT ? "too-large" : "malformed",
+			      buf_span(&error));
+	buf_deinit(&error);
+	return e ? e : outcome;
+}
+
+/* A body that no shape is known for: its strings, when it is JSON. */
+static int read_unknown(struct span content_type, struct span body, struct json_scan *scan,
+			struct facts *facts)
+{
+	struct json json;
+	struct reading r = {.json = &json, .facts = facts};
+	int e = 0, outcome = body.n ? json_scan_all(scan, body) : PARSE_DONE;
+
+	if (outcome < 0)
+		return outcome;
+	if (outcome == PARSE_E_LIMIT)
+		return bad_json(facts, scan, outcome);
+	if (body.n && outcome == PARSE_DONE) {
+		json = json_scan_json(scan, body);
+		e = set_texts(&r, false);
+	}
+	if (!e && body.n && (outcome != PARSE_DONE || !is_json_type(content_type)))
+		e = add_unjudged(facts, SPAN_LIT("body"));
+	return e ? e : set_parse(facts, "ok", SPAN_NULL);
+}
+
+static int read_known(const struct shape *shape, struct span content_type, struct span body,
+		      struct json_scan *scan, struct facts *facts)
+{
+	struct json json;
+	struct reading r CLEANUP(deinit_reading) = {.json = &json, .shape = shape, .facts = facts};
+	int outcome;
+
+	if (!is_json_type(content_type))
+		return malformed(facts, SPAN_LIT("the content type is not JSON in UTF-8; send "
+						 "application/json"));
+	outcome = json_scan_all(scan, body);
+	if (outcome < 0)
+		return outcome;
+	if (outcome != PARSE_DONE)
+		return bad_json(facts, scan, outcome);
+	json = json_scan_json(scan, body);
+	return read_shape(&r);
+}
+
+int provider_request(const struct provider *provider, const struct message *head, struct span body,
+		     struct json_scan *scan, struct facts *facts)
+{
+	const struct operation *o = operation_find(provider->operations, head->method, head->path);
+	int r = facts_set_text(facts, FACT_PROVIDER, provider->name);
+
+	if (!r)
+		r = facts_set_text(facts, FACT_OPERATION, o ? o->name : SPAN_LIT("unknown"));
+	if (r)
+		return r;
+	if (o && o->shape && o->shape->request)
+		r = read_known(o->shape, head->content_type, body, scan, facts);
+	else
+		r = read_unknown(head->content_type, body, scan, facts);
+	if (r != -E2BIG)
+		return r;
+	r = set_parse(facts, "too-large",
+		      SPAN_LIT("a text or list of the call is over the limits of aicp"));
+	return r ? r : PARSE_E_LIMIT;
+}
