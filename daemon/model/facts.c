@@ -107,8 +107,9 @@ bool fact_open(struct span name)
 	for (size_t i = 0; i < sizeof(prefix) / sizeof(prefix[0]); i++)
 		found |= span_starts(name, span_str(prefix[i])) && name.n > strlen(prefix[i]);
 	for (size_t i = 0; i < name.n; i++)
-		if (!((name.p[i] >= 'a' && name.p[i] <= 'z') || (name.p[i] >= '0' && name.p[i] <= '9') ||
-		      name.p[i] == '_' || name.p[i] == '.'))
+		if (!((name.p[i] >= 'a' && name.p[i] <= 'z') ||
+		      (name.p[i] >= '0' && name.p[i] <= '9') || name.p[i] == '_' ||
+		      name.p[i] == '.'))
 			return false;
 	return found;
 }
@@ -166,14 +167,14 @@ void facts_reset(struct facts *facts)
 	facts->blocks = keep;
 }
 
-static int dup_text(struct facts *facts, struct span text, struct span *ret_text)
+static int take_room(struct facts *facts, size_t n, uint8_t **ret_room)
 {
 	struct block *b = facts->blocks;
 
-	if (text.n > AICP_FACT_TEXT_BYTES_MAX)
+	if (n > AICP_FACT_TEXT_BYTES_MAX)
 		return -E2BIG;
-	if (!b || b->cap - b->used < text.n) {
-		size_t cap = text.n > BLOCK_BYTES ? text.n : BLOCK_BYTES;
+	if (!b || b->cap - b->used < n) {
+		size_t cap = n > BLOCK_BYTES ? n : BLOCK_BYTES;
 
 		b = malloc(sizeof(*b) + cap);
 		if (!b)
@@ -183,10 +184,40 @@ static int dup_text(struct facts *facts, struct span text, struct span *ret_text
 		b->next = facts->blocks;
 		facts->blocks = b;
 	}
-	if (text.n)
-		memcpy(b->bytes + b->used, text.p, text.n);
-	*ret_text = span_of(b->bytes + b->used, text.n);
-	b->used += text.n;
+	*ret_room = b->bytes + b->used;
+	b->used += n;
+	return 0;
+}
+
+/* Arguments and paths are any bytes; what reads facts counts on UTF-8. */
+static size_t put_valid(struct span text, uint8_t *to)
+{
+	size_t n = 0;
+
+	for (size_t i = 0, len; i < text.n; i += len ? len : 1) {
+		len = utf8_length(span_sub(text, i, text.n));
+		if (to)
+			memcpy(to + n, len ? text.p + i : (const uint8_t *)"\xef\xbf\xbd",
+			       len ? len : 3);
+		n += len ? len : 3;
+	}
+	return n;
+}
+
+static int dup_text(struct facts *facts, struct span text, struct span *ret_text)
+{
+	bool valid = utf8_valid(text);
+	size_t n = valid ? text.n : put_valid(text, NULL);
+	uint8_t *room;
+	int r = take_room(facts, n, &room);
+
+	if (r < 0)
+		return r;
+	if (!valid)
+		put_valid(text, room);
+	else if (n)
+		memcpy(room, text.p, n);
+	*ret_text = span_of(room, n);
 	return 0;
 }
 
@@ -254,15 +285,75 @@ int facts_add(struct facts *facts, enum fact_id id, struct span item)
 
 static int copy_value(struct facts *facts, struct fact_value *to, const struct fact_value *from)
 {
+	struct fact_value copy = {
+		.kind = from->kind, .boolean = from->boolean, .number = from->number};
 	int r = 0;
 
-	free(to->list);
-	*to = (struct fact_value){.kind = from->kind, .boolean = from->boolean, .number = from->number};
+	if (from->kind == FACT_NUMBER && !isfinite(from->number))
+		return -E2BIG;
 	if (from->kind == FACT_TEXT)
-		r = set_text(facts, to, from->text);
+		r = set_text(facts, &copy, from->text);
 	for (size_t i = 0; from->kind == FACT_LIST && i < from->list_n && !r; i++)
-		r = add_item(facts, to, from->list[i]);
-	return r;
+		r = add_item(facts, &copy, from->list[i]);
+	if (r < 0) {
+		free(copy.list);
+		return r;
+	}
+	free(to->list);
+	*to = copy;
+	return 0;
+}
+
+/* Text as a number or bool where all of it is one. */
+static bool convert_text(struct span text, enum fact_kind kind, struct fact_value *ret_value)
+{
+	char digits[64], *end;
+
+	if (kind == FACT_BOOL && (span_eq_str(text, "true") || span_eq_str(text, "false"))) {
+		*ret_value = (struct fact_value){.kind = kind, .boolean = text.n == 4};
+		return true;
+	}
+	if (kind != FACT_NUMBER || !text.n || text.n >= sizeof(digits))
+		return false;
+	/* strtod() would take "inf", "0x1p3" and leading spaces too. */
+	for (size_t i = 0; i < text.n; i++)
+		if (!strchr("0123456789+-.eE", text.p[i]) || !text.p[i])
+			return false;
+	memcpy(digits, text.p, text.n);
+	digits[text.n] = 0;
+	*ret_value = (struct fact_value){.kind = kind, .number = strtod(digits, &end)};
+	return !*end && isfinite(ret_value->number);
+}
+
+/* Sets a fact of the table from a value of perhaps another kind. */
+static int set_converted(struct facts *facts, enum fact_id id, const struct fact_value *from)
+{
+	enum fact_kind kind = table[id].kind;
+	struct buf text = BUF_INIT(64);
+	struct fact_value value;
+	int r;
+
+	if (from->kind == kind || from->kind == FACT_ABSENT)
+		return copy_value(facts, &facts->value[id], from);
+	if (from->kind == FACT_LIST)
+		return -EINVAL;
+	if (kind == FACT_LIST && from->kind == FACT_TEXT) {
+		struct span item = from->text;
+
+		value = (struct fact_value){.kind = FACT_LIST, .list = &item, .list_n = 1};
+		return copy_value(facts, &facts->value[id], &value);
+	}
+	if (kind == FACT_TEXT) {
+		r = fact_value_put(from, text.max, &text);
+		if (!r)
+			r = set_text(facts, &facts->value[id], buf_span(&text));
+		buf_deinit(&text);
+		return r;
+	}
+	if (from->kind != FACT_TEXT || !convert_text(from->text, kind, &value))
+		return -EINVAL;
+	facts->value[id] = value;
+	return 0;
 }
 
 static int new_open(struct facts *facts, struct span name, struct open_fact **ret_open)
@@ -297,11 +388,8 @@ int facts_set_open(struct facts *facts, struct span name, const struct fact_valu
 	struct open_fact *o = NULL;
 	int r;
 
-	if (id != _FACT_COUNT) {
-		if (value->kind != table[id].kind)
-			return -EINVAL;
-		return copy_value(facts, &facts->value[id], value);
-	}
+	if (id != _FACT_COUNT)
+		return set_converted(facts, id, value);
 	if (!fact_open(name))
 		return -EINVAL;
 	for (size_t i = 0; i < facts->open_n; i++)
@@ -341,6 +429,8 @@ static int put_cut(struct span text, size_t n, struct buf *out)
 
 int fact_value_put(const struct fact_value *value, size_t bytes_max, struct buf *out)
 {
+	size_t begin = out->n;
+
 	switch (value->kind) {
 	case FACT_ABSENT:
 		return buf_put_str(out, "absent");
@@ -357,7 +447,7 @@ int fact_value_put(const struct fact_value *value, size_t bytes_max, struct buf 
 	for (size_t i = 0; i < value->list_n; i++) {
 		if (i)
 			buf_put_str(out, ", ");
-		if (out->n > bytes_max) {
+		if (out->n - begin > bytes_max) {
 			buf_put_str(out, "…");
 			break;
 		}

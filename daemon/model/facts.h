@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is known of one call: flat, typed, named values. facts.def is the table of the known names; names below
- * an open namespace (context., metadata., agent.) may be added by whoever declares them.
+ * What is known of one call: flat, typed, named values. facts.def is the table of the known names;
+ * names below an open namespace (context., metadata., agent.) may be added by whoever declares
+ * them.
  */
 #pragma once
 
@@ -21,10 +22,10 @@ enum fact_trust { FACT_ATTESTED, FACT_CLAIMED, FACT_OBSERVED, FACT_DECLARED };
 
 struct fact_value {
 	enum fact_kind kind;
-	bool boolean;       /* FACT_BOOL */
-	double number;      /* FACT_NUMBER */
-	struct span text;   /* FACT_TEXT */
-	struct span *list;  /* FACT_LIST */
+	bool boolean; /* FACT_BOOL */
+	double number; /* FACT_NUMBER */
+	struct span text; /* FACT_TEXT */
+	struct span *list; /* FACT_LIST */
 	size_t list_n;
 };
 
@@ -41,8 +42,8 @@ const struct fact_info *fact_info(enum fact_id id);
 const char *fact_kind_name(enum fact_kind kind);
 const char *fact_trust_name(enum fact_trust trust);
 
-/* Finds a name of the table: FACT id, or _FACT_COUNT. Synonyms of the seed project are known: output → response,
- * agent_id → agent.id, environment → agent.environment, input → prompt. */
+/* Finds a name of the table: FACT id, or _FACT_COUNT. Synonyms of the seed project are known:
+ * output → response, agent_id → agent.id, environment → agent.environment, input → prompt. */
 enum fact_id fact_find(struct span name);
 
 /* Is name inside an open namespace and well formed ([a-z0-9_.], at most 128 bytes)? */
@@ -55,14 +56,18 @@ void facts_free(struct facts *facts);
 /* Forgets all values, keeps the memory. */
 void facts_reset(struct facts *facts);
 
-/* Setters copy. 0, -ENOMEM, -E2BIG (text over AICP_FACT_TEXT_BYTES_MAX, list over AICP_FACT_LIST_MAX). */
+/* Setters copy; bytes that are not UTF-8 become U+FFFD each, so that all texts of facts are UTF-8.
+ * 0, -ENOMEM, -E2BIG (text over AICP_FACT_TEXT_BYTES_MAX, list over AICP_FACT_LIST_MAX). */
 MUST_CHECK int facts_set_text(struct facts *facts, enum fact_id id, struct span text);
 MUST_CHECK int facts_set_number(struct facts *facts, enum fact_id id, double number);
 MUST_CHECK int facts_set_bool(struct facts *facts, enum fact_id id, bool value);
 /* Appends to a list fact. */
 MUST_CHECK int facts_add(struct facts *facts, enum fact_id id, struct span item);
-/* Sets a name of an open namespace (or of the table, then converted by its kind; -EINVAL if that cannot be). */
-MUST_CHECK int facts_set_open(struct facts *facts, struct span name, const struct fact_value *value);
+/* Sets a name of an open namespace, or of the table, then converted to its kind (numbers and bools
+ * to and from text, a text to a list of one). -EINVAL if that cannot be or the name is neither,
+ * -E2BIG over 256 open names. */
+MUST_CHECK int facts_set_open(struct facts *facts, struct span name,
+			      const struct fact_value *value);
 
 /* Values; kind FACT_ABSENT when unset. Borrowed until facts change. */
 const struct fact_value *facts_get(const struct facts *facts, enum fact_id id);

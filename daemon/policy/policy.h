@@ -2,7 +2,8 @@
 /*
  * A policy set: policies as written by people, compiled once, immutable, then evaluated on facts.
  *
- * Loading can fail, and then nothing of it is used. Evaluating cannot fail: a set, facts and counters in, a verdict out.
+ * Loading can fail, and then nothing of it is used. Evaluating cannot fail: a set, facts and
+ * counters in, a verdict out.
  */
 #pragma once
 
@@ -19,21 +20,33 @@ struct policy_source {
 struct policy_set; /* counted references */
 
 /* Loads all sources as one set, or nothing: PARSE_DONE, PARSE_E_BAD or PARSE_E_LIMIT with error set
- * ("FILE:LINE: what is wrong, and how to mend it"), -ENOMEM. No sources make an empty set, which allows. */
+ * ("FILE:LINE: what is wrong, and how to mend it"), -ENOMEM. No sources make an empty set, which
+ * allows. */
 MUST_CHECK int policy_load(const struct policy_source *sources, size_t n,
 			   struct policy_set **ret_set, struct yaml_error *error);
+
+/* For people who write policies: every policy's first error, one line each, appended to errors, and
+ * their number. 0, -ENOMEM or -E2BIG (errors full). */
+MUST_CHECK int policy_check(const struct policy_source *sources, size_t n, struct buf *errors,
+			    size_t *ret_errors);
+
 struct policy_set *policy_set_ref(struct policy_set *set);
 void policy_set_unref(struct policy_set *set);
 
-/* SHA-256 over the sources, hexadecimal, NUL-terminated: what records name the set by. */
+/* SHA-256 over the sources' SHA-256s in their order, hexadecimal, NUL-terminated: what records name
+ * the set by. */
 const char *policy_set_digest(const struct policy_set *set);
 size_t policy_set_count(const struct policy_set *set);
 
 /* What people see of one policy; all borrowed from the set. */
 struct policy_info {
 	struct span name;
+	struct span title; /* of a policy that has an id besides: its name for people */
 	struct span description;
 	struct span reason;
+	struct span version;
+	const struct span *compliance; /* references to rules of law or standards, as written */
+	size_t compliance_n;
 	struct span source; /* the YAML text of this policy as it stands in its file */
 	const char *file;
 	int line;
@@ -51,10 +64,11 @@ struct policy_eval; /* scratch memory of one evaluating thread; grows as needed 
 struct policy_eval *policy_eval_new(void);
 void policy_eval_free(struct policy_eval *eval);
 
-/* Evaluates all enabled policies whose scope fits. The most restrictive action of all matching ones wins; among
- * equals the higher priority, then the earlier in the set, gives name and reason. Policies in monitor mode (or
- * everything, when mode is MODE_MONITOR) count for `would` only. Out of memory blocks. The verdict borrows from
- * set. Warns keep their own list: see policy_eval_matched(). */
+/* Evaluates all enabled policies whose scope fits. The most restrictive action of all matching ones
+ * wins; among equals the higher priority, then the earlier in the set, gives name and reason.
+ * Policies in monitor mode (or everything, when mode is MODE_MONITOR) count for `would` only. Out
+ * of memory blocks. The verdict borrows from set. Warns keep their own list: see
+ * policy_eval_matched(). */
 struct verdict policy_evaluate(const struct policy_set *set, struct policy_eval *eval,
 			       const struct facts *facts, enum mode mode);
 
@@ -62,7 +76,8 @@ struct verdict policy_evaluate(const struct policy_set *set, struct policy_eval 
 size_t policy_eval_matched(const struct policy_eval *eval, const uint32_t **ret_index);
 
 /* Explains the last evaluation as canonical JSON: every policy looked at, with each condition, its
- * value in these facts (texts cut), its result, and why the verdict is what it is. 0, -ENOMEM, -E2BIG. */
+ * value in these facts (texts cut), its result, and why the verdict is what it is. 0, -ENOMEM,
+ * -E2BIG. */
 int policy_explain(const struct policy_set *set, struct policy_eval *eval,
 		   const struct facts *facts, enum mode mode, struct buf *out);
 /* The same for a reader of plain text. */
