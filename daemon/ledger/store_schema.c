@@ -30,8 +30,6 @@ static const char index_tables[] =
 #undef X
 	") STRICT;"
 	"CREATE INDEX decision_execution ON decision(execution_id);"
-	/* What was stopped is what people look for, and it is rare. */
-	"CREATE INDEX decision_stopped ON decision(action, id) WHERE action IN ('block', 'hold');"
 	"CREATE TABLE count(name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 	"INSERT INTO count(name, n) VALUES ('decisions', 0), ('success', 0), ('pending', 0),"
 	" ('blocked', 0), ('would_block', 0);"
