@@ -325,32 +325,23 @@ static bool convert_text(struct span text, enum fact_kind kind, struct fact_valu
 	return !*end && isfinite(ret_value->number);
 }
 
-/* Sets a fact of the table from a value of perhaps another kind. */
+/* Sets a fact of the table from a value that may be the text of one. */
 static int set_converted(struct facts *facts, enum fact_id id, const struct fact_value *from)
 {
 	enum fact_kind kind = table[id].kind;
-	struct buf text = BUF_INIT(64);
 	struct fact_value value;
-	int r;
 
 	if (from->kind == kind || from->kind == FACT_ABSENT)
 		return copy_value(facts, &facts->value[id], from);
-	if (from->kind == FACT_LIST)
+	if (from->kind != FACT_TEXT)
 		return -EINVAL;
-	if (kind == FACT_LIST && from->kind == FACT_TEXT) {
+	if (kind == FACT_LIST) {
 		struct span item = from->text;
 
 		value = (struct fact_value){.kind = FACT_LIST, .list = &item, .list_n = 1};
 		return copy_value(facts, &facts->value[id], &value);
 	}
-	if (kind == FACT_TEXT) {
-		r = fact_value_put(from, text.max, &text);
-		if (!r)
-			r = set_text(facts, &facts->value[id], buf_span(&text));
-		buf_deinit(&text);
-		return r;
-	}
-	if (from->kind != FACT_TEXT || !convert_text(from->text, kind, &value))
+	if (!convert_text(from->text, kind, &value))
 		return -EINVAL;
 	facts->value[id] = value;
 	return 0;

@@ -63,8 +63,8 @@ MUST_CHECK int facts_set_number(struct facts *facts, enum fact_id id, double num
 MUST_CHECK int facts_set_bool(struct facts *facts, enum fact_id id, bool value);
 /* Appends to a list fact. */
 MUST_CHECK int facts_add(struct facts *facts, enum fact_id id, struct span item);
-/* Sets a name of an open namespace, or of the table, then converted to its kind (numbers and bools
- * to and from text, a text to a list of one). -EINVAL if that cannot be or the name is neither,
+/* Sets a name of an open namespace, or of the table: then a text is converted to the fact's kind (a
+ * number or bool that it spells, a list of one). -EINVAL if that cannot be or the name is neither,
  * -E2BIG over 256 open names. */
 MUST_CHECK int facts_set_open(struct facts *facts, struct span name,
 			      const struct fact_value *value);
