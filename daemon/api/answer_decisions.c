@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* /api/decisions: questions about single decisions, and all of them counted. */
+#include "api/rows.h"
+#include "api/tally.h"
+
+#include <errno.h>
+
+static void write_why_blocked(const struct log_entry *e, struct json_write *w)
+{
+	bool blocked = strcmp(log_entry_status(e), "blocked") == 0;
+
+	json_write_object(w, NULL);
+	json_write_bool(w, "found", true);
+	json_write_bool(w, "blocked", blocked);
+	log_entry_put(e, NULL, "execution_id", w, "execution_id");
+	log_entry_put_reason(e, w, "reason");
+	log_entry_put(e, NULL, "reason", w, "reason_code");
+	log_entry_put(e, NULL, "policy", w, "policy_id");
+	log_entry_put(e, NULL, "policy", w, "policy_name");
+	log_entry_put(e, NULL, "matched", w, "policies_matched");
+	log_entry_put(e, NULL, "action", w, "decision");
+	log_entry_put(e, NULL, "would", w, "would");
+	if (blocked) {
+		log_entry_put_time(e->row->leaf.at_ns, w, "blocked_at");
+		log_entry_put_requester(e, w, "blocked_for");
+	} else {
+		json_write_str(w, "message", "this request was not blocked");
+	}
+	log_entry_put_sentence(e, w, "summary");
+	log_entry_put_sentence(e, w, "audit_sentence");
+	json_write_end_object(w);
+}
+
+int answer_DECISION_WHY_BLOCKED(struct api *api, struct request *r)
+{
+	rows_one(api, r, write_why_blocked);
+	return REQUEST_DONE;
+}
+
+static void write_which_policy(const struct log_entry *e, struct json_write *w)
+{
+	json_write_object(w, NULL);
+	json_write_bool(w, "found", true);
+	log_entry_put(e, NULL, "execution_id", w, "execution_id");
+	log_entry_put(e, NULL, "policy", w, "policy_id");
+	log_entry_put(e, NULL, "policy", w, "policy_name");
+	log_entry_put(e, NULL, "action", w, "decision");
+	log_entry_put_reason(e, w, "reason");
+	log_entry_put(e, NULL, "matched", w, "policies_matched");
+	log_entry_put(e, NULL, "policy_set", w, "policy_set");
+	log_entry_put_time(e->row->leaf.at_ns, w, "decided_at");
+	log_entry_put_sentence(e, w, "summary");
+	json_write_end_object(w);
+}
+
+int answer_DECISION_WHICH_POLICY(struct api *api, struct request *r)
+{
+	rows_one(api, r, write_which_policy);
+	return REQUEST_DONE;
+}
+
+static void put_moment(struct json_write *w, int64_t at_ns, const char *event, struct span detail)
+{
+	json_write_object(w, NULL);
+	log_entry_put_time(at_ns, w, "timestamp");
+	json_write_str(w, "event", event);
+	json_write_string(w, "details", detail);
+	json_write_end_object(w);
+}
+
+static void write_timeline(const struct log_entry *e, struct json_write *w)
+{
+	struct buf text = BUF_INIT(AICP_LEAF_BYTES_MAX);
+	struct span raw = log_entry_raw(e, NULL, "latency_us");
+	int64_t us = 0;
+
+	for (size_t i = 0; i < raw.n && raw.p[i] >= '0' && raw.p[i] <= '9' && us < 1000000000; i++)
+		us = us * 10 + (raw.p[i] - '0');
+	json_write_object(w, NULL);
+	json_write_bool(w, "found", true);
+	log_entry_put(e, NULL, "execution_id", w, "execution_id");
+	json_write_array(w, "timeline");
+	if (!log_entry_text(e, "server.address", &text))
+		buf_put_str(&text, "unknown host");
+	put_moment(w, e->row->leaf.at_ns - us * 1000, "request seen", buf_span(&text));
+	buf_clear(&text);
+	log_entry_text(e, "action", &text);
+	buf_put_str(&text, ": ");
+	log_entry_reason(e, &text);
+	put_moment(w, e->row->leaf.at_ns, "decided and recorded", buf_span(&text));
+	json_write_end_array(w);
+	log_entry_put_sentence(e, w, "audit_sentence");
+	json_write_end_object(w);
+	buf_deinit(&text);
+}
+
+int answer_DECISION_TIMELINE(struct api *api, struct request *r)
+{
+	rows_one(api, r, write_timeline);
+	return REQUEST_DONE;
+}
+
+static void write_record(const struct log_entry *e, struct json_write *w)
+{
+	json_write_object(w, NULL);
+	log_entry_put(e, NULL, "execution_id", w, "execution_id");
+	log_entry_put_time(e->row->leaf.at_ns, w, "decision_timestamp");
+	log_entry_put_requester(e, w, "requester_id");
+	log_entry_put(e, NULL, "user", w, "end_user");
+	log_entry_put(e, NULL, "agent_id", w, "agent_id");
+	json_write_str(w, "status", log_entry_status(e));
+	log_entry_put(e, NULL, "action", w, "decision");
+	log_entry_put(e, NULL, "would", w, "would");
+	log_entry_put_reason(e, w, "reason");
+	log_entry_put(e, NULL, "reason", w, "reason_code");
+	log_entry_put(e, NULL, "policy", w, "policy_id");
+	log_entry_put(e, NULL, "policy", w, "policy_name");
+	log_entry_put(e, NULL, "matched", w, "policies_matched");
+	log_entry_put_latency(e, w, "latency_ms");
+	json_write_end_object(w);
+}
+
+int answer_DECISIONS_QUERY(struct api *api, struct request *r)
+{
+	struct query_filter f;
+	struct json_write w;
+	size_t n;
+
+	if (!rows_filter(r, &f))
+		return REQUEST_DONE;
+	f.newest_first = true;
+	json_write_init(&w, &r->answer.body, false);
+	json_write_object(&w, NULL);
+	if (!rows_put(api, r, &f, false, write_record, &w, "records", &n))
+		return REQUEST_DONE;
+	json_write_int(&w, "total", (int64_t)n);
+	json_write_end_object(&w);
+	return REQUEST_DONE;
+}
+
+static int count_step(struct api *api, struct request *r)
+{
+	struct query *query;
+	struct json_write w;
+	int err = api_query(api, &query);
+
+	if (!err)
+		err = tally_step(api->tally, query, api->scan);
+	if (err > 0)
+		return REQUEST_LATER;
+	if (err < 0) {
+		rows_failed(api, r, err);
+		return REQUEST_DONE;
+	}
+	json_write_init(&w, &r->answer.body, false);
+	json_write_object(&w, NULL);
+	tally_write(api->tally, &w);
+	json_write_end_object(&w);
+	return r->answer.body.err;
+}
+
+int answer_DECISIONS_STATISTICS(struct api *api, struct request *r)
+{
+	if (!api->tally)
+		api->tally = tally_new();
+	if (!api->tally)
+		return -ENOMEM;
+	r->step = count_step;
+	return count_step(api, r);
+}

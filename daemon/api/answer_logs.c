@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* /api/logs: decisions as log entries. */
+#include "api/rows.h"
+
+int answer_LOGS(struct api *api, struct request *r)
+{
+	struct query_filter f;
+	struct json_write w;
+	size_t n;
+
+	if (!rows_filter(r, &f))
+		return REQUEST_DONE;
+	/* The latest, oldest first; behind a cursor, what comes next. */
+	f.newest_first = f.after_id == 0;
+	json_write_init(&w, &r->answer.body, false);
+	rows_put(api, r, &f, f.newest_first, log_entry_write, &w, NULL, &n);
+	return REQUEST_DONE;
+}
+
+int answer_LOG(struct api *api, struct request *r)
+{
+	rows_one(api, r, log_entry_write);
+	return REQUEST_DONE;
+}
+
+/* The record as it was hashed, and its place. */
+static void write_event(const struct log_entry *e, struct json_write *w)
+{
+	json_write_object(w, NULL);
+	json_write_int(w, "event_id", (int64_t)e->row->id);
+	json_write_string(w, "event_type", e->row->leaf.type);
+	log_entry_put_time(e->row->leaf.at_ns, w, "iso_timestamp");
+	json_write_raw(w, "record", e->row->bytes);
+	json_write_end_object(w);
+}
+
+int answer_LOG_REPLAY(struct api *api, struct request *r)
+{
+	struct query_filter f = QUERY_FILTER_ALL;
+	struct json_write w;
+	size_t n;
+
+	if (!rows_id(r, &f.execution_id))
+		return REQUEST_DONE;
+	json_write_init(&w, &r->answer.body, false);
+	json_write_object(&w, NULL);
+	json_write_string(&w, "execution_id", f.execution_id);
+	if (!rows_put(api, r, &f, false, write_event, &w, "events", &n))
+		return REQUEST_DONE;
+	json_write_int(&w, "count", (int64_t)n);
+	json_write_end_object(&w);
+	if (!n)
+		answer_fault(&r->answer, API_FAULT_EXECUTION_NOT_FOUND, "execution_id",
+			     f.execution_id, "no decision has this id; /api/logs lists the latest");
+	return REQUEST_DONE;
+}

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/server.h"
+
+#include "api/exchange.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#define SECOND_NS INT64_C(1000000000)
+/* How long a client may take: for a request head (or between requests), for a body, to read its
+ * answer. */
+#define HEAD_NS	  (10 * SECOND_NS)
+#define BODY_NS	  (30 * SECOND_NS)
+#define ANSWER_NS (60 * SECOND_NS)
+/* When connections run short, one that never showed a right key and says nothing goes after this.
+ */
+#define CROWDED_NS (2 * SECOND_NS)
+#define CROWDED	   (AICP_API_CONNECTIONS_MAX * 3 / 4)
+#define SWEEP_MS   500
+/* Long answers that are worked at at once. */
+#define LATER_MAX 4
+
+enum phase { PHASE_HEAD, PHASE_BODY, PHASE_LATER, PHASE_ANSWER };
+
+struct connection {
+	struct listener *listener;
+	int fd;
+	enum phase phase;
+	int64_t since_ns; /* of the phase */
+	bool known; /* somebody with a right key is behind it */
+	struct peer peer;
+	struct connection *next, *prev;
+};
+
+struct listener {
+	struct server *server;
+	struct MHD_Daemon *mhd;
+	int epoll_fd;
+	bool local;
+	unsigned connections_n;
+	struct connection *connections;
+};
+
+struct server {
+	struct api *api;
+	struct listener listener[SERVER_LISTENERS];
+	struct exchange *later; /* sleeping */
+	unsigned later_n;
+	int64_t swept_ns;
+};
+
+static void enter(struct connection *c, enum phase phase)
+{
+	if (!c)
+		return;
+	c->phase = phase;
+	c->since_ns = api_mono_ns();
+}
+
+/* ---- connections ---- */
+
+static uint64_t source_of(const struct sockaddr *address)
+{
+	uint64_t source = 0;
+
+	if (address->sa_family == AF_INET)
+		return ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr);
+	if (address->sa_family == AF_INET6) /* a host has a whole /64 to send from */
+		memcpy(&source, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr,
+		       8);
+	return source | UINT64_C(1) << 63;
+}
+
+static void find_peer(struct connection *c, struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	struct ucred cred = {.uid = UINT32_MAX};
+	socklen_t n = sizeof(cred);
+	char text[INET6_ADDRSTRLEN] = "?";
+
+	c->peer.local = c->listener->local;
+	if (c->peer.local) {
+		/* Not told: nobody, who has no role. */
+		if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0)
+			cred.uid = UINT32_MAX;
+		c->peer.uid = cred.uid;
+		c->peer.source = UINT64_C(1) << 62 | cred.uid;
+		snprintf(c->peer.name, sizeof(c->peer.name), "uid:%u", cred.uid);
+	} else if (info && info->client_addr) {
+		const struct sockaddr *a = info->client_addr;
+
+		if (a->sa_family == AF_INET)
+			inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)a)->sin_addr,
+				  text, sizeof(text));
+		else if (a->sa_family == AF_INET6)
+			inet_ntop(AF_INET6,
+				  &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr, text,
+				  sizeof(text));
+		c->peer.source = source_of(a);
+		snprintf(c->peer.name, sizeof(c->peer.name), "%s", text);
+	}
+}
+
+static void on_connection(void *data, struct MHD_Connection *mhd, void **socket_data,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	struct listener *l = data;
+	struct connection *c = *socket_data;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		const union MHD_ConnectionInfo *info =
+			MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+		c = calloc(1, sizeof(*c));
+		*socket_data = c;
+		if (!c)
+			return; /* its requests are refused */
+		c->listener = l;
+		c->fd = info ? info->connect_fd : -1;
+		find_peer(c, mhd);
+		enter(c, PHASE_HEAD);
+		c->next = l->connections;
+		if (c->next)
+			c->next->prev = c;
+		l->connections = c;
+		l->connections_n++;
+	} else if (c) {
+		if (c->next)
+			c->next->prev = c->prev;
+		if (c->prev)
+			c->prev->next = c->next;
+		else
+			l->connections = c->next;
+		l->connections_n--;
+		free(c);
+		*socket_data = NULL;
+	}
+}
+
+static int64_t patience_ns(const struct connection *c)
+{
+	switch (c->phase) {
+	case PHASE_HEAD:
+		if (c->listener->connections_n >= CROWDED && !c->known)
+			return CROWDED_NS;
+		return HEAD_NS;
+	case PHASE_BODY:
+		return BODY_NS;
+	case PHASE_ANSWER:
+		return ANSWER_NS;
+	case PHASE_LATER:
+		break;
+	}
+	return INT64_MAX;
+}
+
+/* A deadline of its own, which bytes that trickle in do not move. */
+static void sweep(struct server *server, int64_t now_ns)
+{
+	if (now_ns - server->swept_ns < SWEEP_MS * INT64_C(1000000))
+		return;
+	server->swept_ns = now_ns;
+	for (unsigned i = 0; i < SERVER_LISTENERS; i++)
+		for (struct connection *c = server->listener[i].connections; c; c = c->next)
+			if (now_ns - c->since_ns > patience_ns(c))
+				shutdown(c->fd, SHUT_RDWR);
+}
+
+/* ---- exchanges ---- */
+
+static void *on_target(void *data, const char *target, struct MHD_Connection *mhd)
+{
+	struct listener *l = data;
+	struct api *api = l->server->api;
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct exchange *x = calloc(1, sizeof(*x));
+	char id[ANSWER_ID_BYTES + 1];
+
+	if (!x)
+		return NULL;
+	snprintf(id, sizeof(id), "%08x%08x", (unsigned)((uint64_t)api->started_ns >> 20),
+		 (unsigned)++api->requests);
+	x->api = api;
+	x->mhd = mhd;
+	x->connection = info ? info->socket_context : NULL;
+	x->target = BUF_INIT(AICP_API_TARGET_BYTES_MAX);
+	x->storage = BUF_INIT(AICP_API_TARGET_BYTES_MAX);
+	x->body = BUF_INIT(AICP_API_BODY_BYTES_MAX);
+	x->target_too_long = buf_put_str(&x->target, target) != 0;
+	answer_init(&x->request.answer, id);
+	return x;
+}
+
+static void forget_later(struct exchange *x)
+{
+	struct server *server = x->api->server;
+
+	if (x->next)
+		x->next->prev = x->prev;
+	if (x->prev)
+		x->prev->next = x->next;
+	else
+		server->later = x->next;
+	server->later_n--;
+}
+
+static void on_completed(void *data, struct MHD_Connection *mhd, void **exchange,
+			 enum MHD_RequestTerminationCode code)
+{
+	struct exchange *x = *exchange;
+
+	(void)data;
+	(void)mhd;
+	(void)code;
+	if (!x)
+		return;
+	if (x->state == EXCHANGE_LATER)
+		forget_later(x);
+	enter(x->connection, PHASE_HEAD);
+	if (x->request.job_free)
+		x->request.job_free(x->request.job);
+	answer_deinit(&x->request.answer);
+	buf_deinit(&x->target);
+	buf_deinit(&x->storage);
+	buf_deinit(&x->body);
+	free(x);
+	*exchange = NULL;
+}
+
+static void put_headers(struct MHD_Response *response, const struct answer *a)
+{
+	static const char *const always[][2] = {
+		{"X-Content-Type-Options", "nosniff"},
+		{"X-Frame-Options", "DENY"},
+		{"Cache-Control", "no-store"},
+		{"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+		{"Referrer-Policy", "no-referrer"},
+		{"Cross-Origin-Resource-Policy", "same-origin"},
+	};
+	char text[128];
+
+	for (size_t i = 0; i < sizeof(always) / sizeof(*always); i++)
+		MHD_add_response_header(response, always[i][0], always[i][1]);
+	MHD_add_response_header(response, "Content-Type", a->type);
+	MHD_add_response_header(response, "X-Request-ID", a->id);
+	if (a->status == 401)
+		MHD_add_response_header(response, "WWW-Authenticate", "Bearer realm=\"aicp\"");
+	if (a->allow.n) {
+		snprintf(text, sizeof(text), "%.*s", SPAN_ARG(buf_span(&a->allow)));
+		MHD_add_response_header(response, "Allow", text);
+	}
+	if (a->retry_after_s) {
+		snprintf(text, sizeof(text), "%u", a->retry_after_s);
+		MHD_add_response_header(response, "Retry-After", text);
+	}
+	if (a->file_name) {
+		snprintf(text, sizeof(text), "attachment; filename=\"%s\"", a->file_name);
+		MHD_add_response_header(response, "Content-Disposition", text);
+	}
+}
+
+static enum MHD_Result send_answer(struct exchange *x)
+{
+	struct answer *a = &x->request.answer;
+	struct MHD_Response *response;
+	enum MHD_Result r;
+
+	if (a->body.err) {
+		answer_fault(a, API_FAULT_INTERNAL, NULL, SPAN_NULL,
+			     "the answer is too large or memory is short; ask for less");
+		if (a->body.err)
+			return MHD_NO;
+	}
+	response = MHD_create_response_from_buffer(a->body.n, a->body.p, MHD_RESPMEM_MUST_FREE);
+	if (!response)
+		return MHD_NO;
+	a->body = BUF_INIT(a->body.max); /* the response owns the bytes */
+	put_headers(response, a);
+	enter(x->connection, PHASE_ANSWER);
+	x->state = EXCHANGE_READY;
+	r = MHD_queue_response(x->mhd, a->status, response);
+	MHD_destroy_response(response);
+	return r;
+}
+
+static void failed(struct exchange *x, int err)
+{
+	fprintf(stderr, "api: %s: %s\n", route_row(x->request.route)->path, strerror(-err));
+	answer_fault(&x->request.answer, API_FAULT_INTERNAL, NULL, SPAN_NULL,
+		     "this could not be done (%s); the daemon's log says more", strerror(-err));
+}
+
+/* The request is whole: the answer, or the begin of a long one. */
+static enum MHD_Result answer_request(struct exchange *x)
+{
+	struct server *server = x->api->server;
+	int r;
+
+	if (x->body_too_large) {
+		answer_fault(&x->request.answer, API_FAULT_TOO_LARGE, NULL, SPAN_NULL,
+			     "a body may have %u bytes, no more", AICP_API_BODY_BYTES_MAX);
+		return send_answer(x);
+	}
+	x->request.body = buf_span(&x->body);
+	r = request_run(x->api, &x->request);
+	if (r < 0)
+		failed(x, r);
+	if (r != REQUEST_LATER)
+		return send_answer(x);
+	if (server->later_n == LATER_MAX) {
+		answer_fault(&x->request.answer, API_FAULT_UNAVAILABLE, NULL, SPAN_NULL,
+			     "%u long answers are being worked at; try again in a moment",
+			     LATER_MAX);
+		x->request.answer.retry_after_s = 1;
+		return send_answer(x);
+	}
+	x->state = EXCHANGE_LATER;
+	enter(x->connection, PHASE_LATER);
+	x->prev = NULL;
+	x->next = server->later;
+	if (x->next)
+		x->next->prev = x;
+	server->later = x;
+	server->later_n++;
+	MHD_suspend_connection(x->mhd);
+	return MHD_YES;
+}
+
+static enum MHD_Result take_body(struct exchange *x, const char *data, size_t n)
+{
+	if (!x->body_too_large && buf_put(&x->body, span_of(data, n)) == -E2BIG)
+		x->body_too_large = true;
+	return x->body.err == -ENOMEM ? MHD_NO : MHD_YES;
+}
+
+static enum MHD_Result on_request(void *data, struct MHD_Connection *mhd, const char *url,
+				  const char *method, const char *version, const char *upload,
+				  size_t *upload_n, void **exchange)
+{
+	struct exchange *x = *exchange;
+	enum MHD_Result r;
+
+	(void)data;
+	(void)mhd;
+	(void)url;
+	(void)version;
+	if (!x || !x->connection)
+		return MHD_NO;
+	switch (x->state) {
+	case EXCHANGE_NEW:
+		if (!exchange_admit(x, &x->connection->peer, method))
+			return send_answer(x);
+		x->connection->known = x->request.who.role[0] != 0;
+		enter(x->connection, PHASE_BODY);
+		x->state = EXCHANGE_BODY;
+		return MHD_YES;
+	case EXCHANGE_BODY:
+		if (!*upload_n)
+			return answer_request(x);
+		r = take_body(x, upload, *upload_n);
+		*upload_n = 0;
+		return r;
+	case EXCHANGE_LATER:
+		return MHD_YES;
+	case EXCHANGE_READY:
+		return send_answer(x);
+	}
+	return MHD_NO;
+}
+
+/* ---- the whole ---- */
+
+static void step_later(struct server *server)
+{
+	struct exchange *next;
+
+	for (struct exchange *x = server->later; x; x = next) {
+		int r = x->request.step(x->api, &x->request);
+
+		next = x->next;
+		if (r == REQUEST_LATER)
+			continue;
+		if (r < 0)
+			failed(x, r);
+		forget_later(x);
+		x->state = EXCHANGE_READY;
+		MHD_resume_connection(x->mhd);
+	}
+}
+
+static void quiet(void *data, const char *fmt, va_list ap)
+{
+	(void)data;
+	(void)fmt;
+	(void)ap;
+}
+
+static int listen_on(struct server *server, unsigned i, int fd, bool local)
+{
+	struct listener *l = &server->listener[i];
+	const union MHD_DaemonInfo *info;
+
+	*l = (struct listener){.server = server, .epoll_fd = -1, .local = local};
+	if (fd < 0)
+		return 0;
+	l->mhd = MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, l,
+		MHD_OPTION_EXTERNAL_LOGGER, quiet, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_CONNECTION_LIMIT, AICP_API_CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)AICP_API_CONNECTION_BYTES_MAX,
+		MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_URI_LOG_CALLBACK, on_target, l, MHD_OPTION_NOTIFY_CONNECTION,
+		on_connection, l, MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_END);
+	if (!l->mhd) {
+		close(fd);
+		return -EIO;
+	}
+	info = MHD_get_daemon_info(l->mhd, MHD_DAEMON_INFO_EPOLL_FD);
+	if (!info)
+		return -EIO;
+	l->epoll_fd = info->epoll_fd;
+	return 0;
+}
+
+int server_new(struct api *api, struct server **ret_server)
+{
+	struct server *server = calloc(1, sizeof(*server));
+	int r, q;
+
+	if (!server)
+		return -ENOMEM;
+	server->api = api;
+	r = listen_on(server, 0, api->start->unix_fd, true);
+	q = listen_on(server, 1, api->start->tcp_fd, false);
+	if (r || q) {
+		server_free(server);
+		return r ? r : q;
+	}
+	*ret_server = server;
+	return 0;
+}
+
+void server_free(struct server *server)
+{
+	if (!server)
+		return;
+	/* libmicrohttpd will not stop while a connection sleeps. */
+	while (server->later) {
+		struct exchange *x = server->later;
+
+		forget_later(x);
+		answer_fault(&x->request.answer, API_FAULT_UNAVAILABLE, NULL, SPAN_NULL,
+			     "the daemon is stopping");
+		x->state = EXCHANGE_READY;
+		MHD_resume_connection(x->mhd);
+	}
+	for (unsigned i = 0; i < SERVER_LISTENERS; i++)
+		if (server->listener[i].mhd) {
+			MHD_run(server->listener[i].mhd);
+			MHD_stop_daemon(server->listener[i].mhd);
+		}
+	free(server);
+}
+
+int server_fd(const struct server *server, unsigned listener)
+{
+	return server->listener[listener].epoll_fd;
+}
+
+void server_turn(struct server *server)
+{
+	step_later(server);
+	for (unsigned i = 0; i < SERVER_LISTENERS; i++)
+		if (server->listener[i].mhd)
+			MHD_run(server->listener[i].mhd);
+	sweep(server, api_mono_ns());
+}
+
+int server_timeout_ms(const struct server *server)
+{
+	int best = -1;
+
+	if (server->later)
+		return 0;
+	for (unsigned i = 0; i < SERVER_LISTENERS; i++) {
+		const struct listener *l = &server->listener[i];
+		MHD_UNSIGNED_LONG_LONG ms;
+
+		if (!l->mhd)
+			continue;
+		if (l->connections && (best < 0 || best > SWEEP_MS))
+			best = SWEEP_MS;
+		if (MHD_get_timeout(l->mhd, &ms) == MHD_YES && (best < 0 || ms < (unsigned)best))
+			best = (int)ms;
+	}
+	return best;
+}
