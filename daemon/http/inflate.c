@@ -149,7 +149,7 @@ int inflate_new(struct span content_encoding, struct inflate **ret_inflate)
 		if (!comma)
 			break;
 		rest = span_sub(rest, 0, comma - 1);
-		if (!trim(rest).n)
+		if (inflate_is_identity(rest))
 			return INFLATE_E_UNKNOWN;
 	}
 	*ret_inflate = TAKE(inflate);

@@ -25,6 +25,8 @@ void split_each(const struct split_parser *parser, void *ctx, struct span text)
 	parser->end(ctx, "whole");
 
 	parser->begin(ctx);
+	if (!text.n)
+		feed(parser, ctx, &g, text);
 	for (size_t i = 0; i < text.n; i++)
 		if (!feed(parser, ctx, &g, span_sub(text, i, i + 1)))
 			break;
