@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Verdicts a second on one core: 100 rules, a 4 KB chat request, from bytes to record. layer:
- * engine */
+/*
+ * Verdicts a second on one core: 100 rules, a 4 KB chat request, from bytes to record.
+ *
+ * layer: engine
+ */
 #include "engine/engine.h"
 
 #include <stdio.h>
