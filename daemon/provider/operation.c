@@ -214,7 +214,7 @@ int operation_load(const struct yaml_node *node, const struct yaml_node *shapes,
 		   struct operation **list, struct yaml_error *error)
 {
 	struct operation **tail = list, *o;
-	struct entry entry;
+	struct entry entry = {0};
 	int r = read_entry(node, file, &entry, error);
 
 	if (r)
