@@ -58,7 +58,7 @@ BELOW_record   := model base
 BELOW_engine   := record policy detect provider http model base
 BELOW_ledger   := engine record policy detect provider http model base
 BELOW_io       := ledger engine record policy detect provider http model base
-BELOW_api      := ledger engine record policy detect provider http model base
+BELOW_api      := io ledger engine record policy detect provider http model base
 
 # Layers that have sources.
 PRESENT := $(foreach l,$(LAYERS),$(if $(wildcard daemon/$(l)/*.c),$(l)))
@@ -88,10 +88,10 @@ $(B)/aicpd: $(B)/daemon/main.o $(OBJ_gen) $(call LIBS_of,$(LAYERS))
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(B)/daemon/main.o $(OBJ_gen) $(call GROUP,$(call LIBS_of,$(LAYERS))) $(LIBS_all)
 
 OBJ_cli := $(patsubst cli/%.c,$(B)/cli/%.o,$(filter-out cli/verify_main.c,$(wildcard cli/*.c)))
-$(B)/aicp: $(OBJ_cli) $(call LIBS_of,ledger record model base)
+$(B)/aicp: $(OBJ_cli) $(call LIBS_of,ledger record policy model base)
 	@echo "  LINK $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(OBJ_cli) $(call GROUP,$(call LIBS_of,ledger record model base)) \
-		-Wl,--as-needed $(LIBS_base) $(LIBS_ledger) -lcjson
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(OBJ_cli) $(call GROUP,$(call LIBS_of,ledger record policy model base)) \
+		-Wl,--as-needed $(LIBS_base) $(LIBS_policy) $(LIBS_ledger) -lcjson
 
 # The verifier of exported bundles: neither daemon nor database.
 $(B)/aicp-verify: $(B)/cli/verify_main.o $(call LIBS_of,record model base)

@@ -75,6 +75,16 @@ static int check_pairs(struct entry *e)
 	return err;
 }
 
+/* Texts of a policy come out in terminals, logs and answers. */
+static bool has_control(struct span s, bool lines)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((s.p[i] < 0x20 && !(lines && (s.p[i] == '\n' || s.p[i] == '\t'))) ||
+		    s.p[i] == 0x7f || (s.p[i] == 0xc2 && i + 1 < s.n && s.p[i + 1] < 0xa0))
+			return true;
+	return false;
+}
+
 /* Texts that people read. `note: |` leaves a line end behind, which is not meant. */
 static int read_text(struct entry *e, enum key key, size_t bytes_max, struct span *ret_text)
 {
@@ -91,21 +101,21 @@ static int read_text(struct entry *e, enum key key, size_t bytes_max, struct spa
 	if (text.n > bytes_max)
 		return LOAD_FAIL(e->load, node->line, "`%s` is longer than %zu bytes", names[key],
 				 bytes_max);
+	if (has_control(text, true))
+		return LOAD_FAIL(e->load, node->line, "`%s` must not hold control characters",
+				 names[key]);
 	*ret_text = text;
 	return 0;
 }
 
-/* Names stand in records, headers and terminals: one line, nothing invisible at its ends. */
 static int check_name(struct load *load, const struct yaml_node *node, struct span name)
 {
 	if (!name.n || name.p[0] == ' ')
 		return LOAD_FAIL(load, node->line,
 				 "a name must not be empty or begin with a blank");
-	for (size_t i = 0; i < name.n; i++)
-		if (name.p[i] < 0x20 || name.p[i] == 0x7f ||
-		    (name.p[i] == 0xc2 && i + 1 < name.n && name.p[i + 1] < 0xa0))
-			return LOAD_FAIL(load, node->line,
-					 "a name must not hold control characters");
+	if (has_control(name, false))
+		return LOAD_FAIL(load, node->line,
+				 "a name must not hold control characters or line ends");
 	return 0;
 }
 
