@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages between two roles: docs/PROTOCOL.md section 3. SOCK_SEQPACKET socketpairs made by the warden; one message is
- * struct link_header and its payload (inline up to AICP_LINK_INLINE_BYTES_MAX, else in a sealed memfd), and at
- * most one more file descriptor. A peer that breaks the format is disconnected, and the warden restarts it.
+ * Messages between two roles: docs/PROTOCOL.md section 3. SOCK_SEQPACKET socketpairs made by the
+ * warden; one message is struct link_header and its payload (inline up to
+ * AICP_LINK_INLINE_BYTES_MAX, else in a sealed memfd), and at most one more file descriptor. A peer
+ * that breaks the format is disconnected, and the warden restarts it.
  */
 #pragma once
 
+#include "aicp/limits.h"
 #include "base/buf.h"
 #include "base/span.h"
 
@@ -15,6 +17,7 @@ enum link_role {
 	LINK_LEDGER,
 	LINK_API,
 	LINK_COURIER,
+	LINK_READER, /* the warden's child that reads /proc */
 	_LINK_ROLE_COUNT,
 };
 const char *link_role_name(enum link_role role);
@@ -22,32 +25,45 @@ const char *link_role_name(enum link_role role);
 /* Payloads are JSON unless another form is named. Replies carry the id of what they answer. */
 enum link_type {
 	/* warden → role */
-	LINK_PEER = 1,       /* {"role": name} and one end of a socketpair: talk to that role through it */
-	LINK_BUNDLE = 2,     /* fd-less payload: configuration and files (see io/bundle.h), to engine */
-	LINK_STOP = 3,       /* finish what is in hand, then exit with 0 */
-	LINK_IDENTITY = 4,   /* answer to LINK_IDENTIFY */
+	LINK_PEER =
+		1, /* {"role": name} and one end of a socketpair: talk to that role through it */
+	LINK_BUNDLE = 2, /* fd-less payload: configuration and files (see io/bundle.h), to engine */
+	LINK_STOP = 3, /* finish what is in hand, then exit with 0 */
+	/* reader → engine */
+	LINK_IDENTITY = 4, /* answer to LINK_IDENTIFY: what identity_write() makes, {} when it
+			      cannot be known */
+	/* engine → reader */
+	LINK_IDENTIFY = 18, /* {"pid": n} with the pidfd when there is one */
 	/* role → warden */
-	LINK_READY = 16,     /* {} : initialised and serving */
+	LINK_READY = 16, /* {} : initialised and serving */
 	LINK_BUNDLE_RESULT = 17, /* {"ok": bool, "error": text, "policies": n, "digest": hex} */
-	LINK_IDENTIFY = 18,  /* {"pid": n} with the pidfd when there is one */
-	LINK_RELOAD = 19,    /* {}: api asks for the policy files to be read again; answered by LINK_RELOAD_RESULT */
-	LINK_RELOAD_RESULT = 20,
+	LINK_RELOAD = 19, /* {}: api asks for the policy files to be read again; answered by
+			     LINK_RELOAD_RESULT */
+	LINK_RELOAD_RESULT = 20, /* {"ok": bool, "error": text, "policies": n, "digest": hex} */
+	LINK_BROKEN = 21, /* {"role": name}: that role broke the format; restart it */
 	/* engine, api, warden → ledger */
-	LINK_APPEND = 32,    /* raw: 1 byte length of type, type, canonical JSON of the body */
-	LINK_DURABLE = 33,   /* answer: {"seq": n} */
-	LINK_FAILED = 34,    /* answer: {"error": code, "text": text}: nothing was recorded */
-	LINK_AUTH = 35,      /* {"key": presented key} → LINK_AUTH_RESULT {"ok": bool, "id": .., "role": .., "owner": ..} */
+	LINK_APPEND = 32, /* raw: 1 byte length of type (plus LINK_APPEND_ESSENTIAL), type,
+			     canonical JSON of the body */
+	LINK_DURABLE = 33, /* answer: {"id": n, "seq": n}, see struct ledger_item */
+	LINK_FAILED = 34, /* answer: {"error": code, "text": text}: nothing was recorded */
+	LINK_AUTH = 35, /* {"key": presented key} → LINK_AUTH_RESULT {"ok": bool, "id": .., "role":
+			   .., "owner": ..} */
 	LINK_AUTH_RESULT = 36,
 	/* api → engine */
-	LINK_QUERY = 48,     /* {"op": name, ...} → LINK_ANSWER {"status": HTTP status, "body": {...}} */
+	LINK_QUERY =
+		48, /* {"op": name, ...} → LINK_ANSWER {"status": HTTP status, "body": {...}} */
 	LINK_ANSWER = 49,
 };
+
+/* Set in the first byte of LINK_APPEND: a refusal or an admin's command, which may use the disk
+ * reserve. */
+#define LINK_APPEND_ESSENTIAL 0x80u
 
 struct link_header {
 	uint32_t magic;
 	uint16_t version;
 	uint16_t type; /* enum link_type */
-	uint64_t id;   /* chosen by the asker; 0 when no answer is wanted */
+	uint64_t id; /* chosen by the asker; 0 when no answer is wanted */
 	uint32_t payload_bytes;
 	uint32_t flags; /* LINK_F_… */
 };
@@ -62,7 +78,7 @@ struct link_message {
 	uint16_t type;
 	uint64_t id;
 	struct span payload; /* in buffer; until the next receive */
-	int fd;              /* -1, or owned by the receiver */
+	int fd; /* -1, or owned by the receiver */
 };
 
 /* One end. Not thread-safe. */
@@ -71,16 +87,18 @@ struct link *link_new(int fd); /* owns fd; NULL when out of memory (fd is closed
 void link_free(struct link *link);
 int link_fd(const struct link *link);
 
-/* Sends at once, or queues when the socket is full (watch link_wants_write() and call link_flush()). fd is duplicated by
- * the kernel; the caller keeps its own. 0 or -errno; -ENOBUFS when the queue is over its bound. */
+/* Sends at once, or queues when the socket is full (watch link_wants_write() and call
+ * link_flush()). fd is duplicated by the kernel; the caller keeps its own. 0 or -errno; -ENOBUFS
+ * when the queue is over its bound. */
 int link_send(struct link *link, uint16_t type, uint64_t id, struct span payload, int fd);
 bool link_wants_write(const struct link *link);
 int link_flush(struct link *link);
 
-/* 0 with a message, 1 when there is none now, -EPIPE when the peer is gone, -EBADMSG when it broke the format. */
+/* 0 with a message, 1 when there is none now, -EPIPE when the peer is gone, -EBADMSG when it broke
+ * the format. */
 int link_receive(struct link *link, struct link_message *ret_message);
 
-/* Sends and waits for the answer of the same id; other messages meanwhile are kept for link_receive(). For roles without an
- * event loop of their own. -ETIMEDOUT after timeout_ms. */
+/* Sends and waits for the answer of the same id; other messages meanwhile are kept for
+ * link_receive(). For roles without an event loop of their own. -ETIMEDOUT after timeout_ms. */
 int link_call(struct link *link, uint16_t type, struct span payload, int timeout_ms,
 	      struct link_message *ret_message);

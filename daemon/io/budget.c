@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/budget.h"
+
+#include <stdlib.h>
+
+#define BUCKETS 256u
+
+struct budget {
+	struct budget_user *bucket[BUCKETS];
+	unsigned users;
+};
+
+struct budget *budget_new(void)
+{
+	return calloc(1, sizeof(struct budget));
+}
+
+void budget_free(struct budget *budget)
+{
+	if (!budget)
+		return;
+	for (unsigned i = 0; i < BUCKETS; i++) {
+		while (budget->bucket[i]) {
+			struct budget_user *user = budget->bucket[i];
+
+			budget->bucket[i] = user->next;
+			free(user);
+		}
+	}
+	free(budget);
+}
+
+struct budget_user *budget_user(struct budget *budget, uid_t uid)
+{
+	struct budget_user **at = &budget->bucket[uid % BUCKETS], *user;
+
+	for (user = *at; user; user = user->next)
+		if (user->uid == uid)
+			return user;
+	if (budget->users >= AICP_UIDS_MAX)
+		budget_tidy(budget);
+	if (budget->users >= AICP_UIDS_MAX)
+		return NULL;
+	user = calloc(1, sizeof(*user));
+	if (!user)
+		return NULL;
+	user->uid = uid;
+	user->next = *at;
+	*at = user;
+	budget->users++;
+	return user;
+}
+
+int budget_enter(struct budget *budget, uid_t uid, struct budget_user **ret_user)
+{
+	struct budget_user *user = budget_user(budget, uid);
+
+	*ret_user = user;
+	if (!user)
+		return BUDGET_E_CLOSE;
+	if (user->connections < AICP_UID_CONNECTIONS_MAX) {
+		user->connections++;
+		return 0;
+	}
+	if (user->refusals < AICP_UID_REFUSALS_MAX) {
+		user->refusals++;
+		return BUDGET_E_REFUSE;
+	}
+	return BUDGET_E_CLOSE;
+}
+
+void budget_leave(struct budget_user *user)
+{
+	user->connections--;
+}
+
+void budget_leave_refused(struct budget_user *user)
+{
+	user->refusals--;
+}
+
+bool budget_charge(struct budget_user *user, uint64_t bytes)
+{
+	if (bytes > AICP_UID_BYTES_MAX - user->bytes)
+		return false;
+	user->bytes += bytes;
+	return true;
+}
+
+void budget_refund(struct budget_user *user, uint64_t bytes)
+{
+	user->bytes -= bytes;
+}
+
+static bool counted(const struct budget_user *user, enum budget_count *ret_count)
+{
+	for (unsigned i = 0; i < _BUDGET_COUNTS; i++) {
+		if (user->count[i]) {
+			*ret_count = (enum budget_count)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool budget_unreported(struct budget *budget, struct budget_user **ret_user,
+		       enum budget_count *ret_count)
+{
+	for (unsigned i = 0; i < BUCKETS; i++) {
+		for (struct budget_user *user = budget->bucket[i]; user; user = user->next) {
+			if (counted(user, ret_count)) {
+				*ret_user = user;
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+void budget_tidy(struct budget *budget)
+{
+	for (unsigned i = 0; i < BUCKETS; i++) {
+		struct budget_user **at = &budget->bucket[i];
+
+		while (*at) {
+			struct budget_user *user = *at;
+			enum budget_count count;
+
+			if (user->connections || user->refusals || counted(user, &count)) {
+				at = &user->next;
+				continue;
+			}
+			*at = user->next;
+			free(user);
+			budget->users--;
+		}
+	}
+}

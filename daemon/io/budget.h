@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What each uid may use of the engine at once, and what it was refused and lost until that stands
+ * in the ledger. One uid over its budget costs the others nothing. Pure.
+ */
+#pragma once
+
+#include "aicp/limits.h"
+#include "base/parse.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Things that happen too often, or at too bad a time, for a record each: counted, then recorded
+ * together. */
+enum budget_count {
+	BUDGET_OVER, /* refused: over budget */
+	BUDGET_BAD_FRAME, /* answered with a refusal: no frame of the protocol */
+	BUDGET_NO_FRAME, /* closed: connected and sent nothing */
+	BUDGET_CLOSED, /* closed without an answer: so far over budget that none could be kept
+			  waiting */
+	BUDGET_FAIL_OPEN, /* passed although the decision could not be recorded, as `fail: open`
+			     says */
+	BUDGET_UNRECORDED, /* refused, and the decision could not be recorded */
+	BUDGET_ABANDONED, /* the program was gone before its verdict */
+	_BUDGET_COUNTS,
+};
+
+struct budget_user {
+	struct budget_user *next;
+	uid_t uid;
+	unsigned connections, refusals;
+	uint64_t bytes;
+	uint64_t count[_BUDGET_COUNTS]; /* not yet in the ledger */
+};
+
+struct budget; /* all users */
+struct budget *budget_new(void);
+void budget_free(struct budget *budget);
+
+enum budget_outcome {
+	BUDGET_E_REFUSE = 1, /* over budget: may wait for its refusal; give back with
+				budget_leave_refused() */
+	BUDGET_E_CLOSE, /* not even that; nothing to give back, *ret_user is set unless memory is
+			   out */
+};
+
+/* The user, made when new; NULL when there is no room. Lives until budget_tidy() finds it idle. */
+struct budget_user *budget_user(struct budget *budget, uid_t uid);
+
+/* A new connection of uid. 0: within budget, give back with budget_leave(). */
+MUST_CHECK int budget_enter(struct budget *budget, uid_t uid, struct budget_user **ret_user);
+void budget_leave(struct budget_user *user);
+void budget_leave_refused(struct budget_user *user);
+
+/* Bytes of a request in judgement. False: over budget, nothing was charged. */
+bool budget_charge(struct budget_user *user, uint64_t bytes);
+void budget_refund(struct budget_user *user, uint64_t bytes);
+
+/* Any count that is not zero; false when all are. */
+bool budget_unreported(struct budget *budget, struct budget_user **ret_user,
+		       enum budget_count *ret_count);
+
+/* Frees users of whom nothing is left to say. */
+void budget_tidy(struct budget *budget);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* The engine's process: what its files share. Nobody outside engine_*.c includes this. */
+#pragma once
+
+#include "engine/engine.h"
+#include "io/budget.h"
+#include "io/role.h"
+#include "io/shim_frame.h"
+
+enum conn_state {
+	CONN_READING, /* no frame yet */
+	CONN_IDENTIFYING, /* frame is here, the reader's answer is not */
+	CONN_RECORDING, /* judged; not durable yet */
+};
+
+/* One request of a shim, from accept() to its verdict. */
+struct conn {
+	uint64_t id; /* on links; its low bits are the slot */
+	enum conn_state state;
+	int fd;
+	struct loop_source source;
+	struct loop_timer timer;
+	struct engine_role *role;
+	struct budget_user *user;
+	bool over_budget; /* holds one of the user's refusals, not a connection */
+	bool identified;
+	int64_t arrived_ns;
+	int64_t pid, uid, gid;
+	uint64_t charged; /* bytes, of the user's budget */
+	struct buf message; /* the frame as it came */
+	struct shim_frame frame; /* into message */
+	int memfd;
+	struct buf identity;
+	struct identity who; /* into identity */
+	char decision[ENGINE_ID_BYTES + 1];
+	bool pass;
+	struct buf answer; /* of a refusal */
+};
+
+/* Since the engine began; for status. */
+struct engine_counters {
+	uint64_t requests, passed, refused;
+	uint64_t total[_BUDGET_COUNTS];
+};
+
+struct engine_role {
+	struct loop *loop;
+	struct engine *engine;
+	struct peer warden, reader, ledger, api;
+	struct loop_source listener;
+	struct loop_timer listen_again, report, stop;
+	bool stopping;
+	/* what the bundle said */
+	bool rootless;
+	enum config_fail fail;
+	struct policy_set *policies;
+	struct provider_set *providers;
+	/* connections */
+	struct conn *conn[AICP_ENGINE_CONNECTIONS_MAX];
+	uint32_t free_slot[AICP_ENGINE_CONNECTIONS_MAX];
+	uint32_t free_n;
+	uint64_t generation;
+	struct budget *budget;
+	struct engine_counters counters;
+	/* the counts that are on their way to the ledger */
+	uint64_t report_id, report_value;
+	uid_t report_uid;
+	enum budget_count report_count;
+	/* a reload that api asked for */
+	uint64_t reload_asker;
+	struct buf request, record, out; /* scratch */
+	uint8_t in[sizeof(struct aicp_shim_request) + AICP_HOST_BYTES_MAX +
+		   AICP_SHIM_INLINE_BYTES_MAX + 1];
+};
+
+/* engine_conn.c: connections of shims */
+void conn_accept(struct loop_source *listener, uint32_t events);
+/* Answers to what was asked about connection id; nothing when it is gone. */
+void conn_identified(struct engine_role *er, uint64_t id, struct span identity);
+void conn_durable(struct engine_role *er, uint64_t id);
+void conn_not_recorded(struct engine_role *er, uint64_t id);
+/* The reader or the ledger is gone: nobody will answer. */
+void conn_reader_gone(struct engine_role *er);
+void conn_ledger_gone(struct engine_role *er);
+unsigned conn_count(const struct engine_role *er);
+/* One more of these for user, to be reported to the ledger. */
+void conn_note(struct engine_role *er, struct budget_user *user, enum budget_count count);
+
+/* engine_report.c: counts become records */
+void report_tick(struct loop_timer *timer);
+/* Did id belong to a report? Then it is dealt with. */
+bool report_answered(struct engine_role *er, uint64_t id, bool durable);
+
+/* engine_query.c: what api asks */
+void query_take(struct engine_role *er, const struct link_message *message);
+void query_reload_result(struct engine_role *er, struct span result);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/shim_frame.h"
+
+#include "aicp/limits.h"
+
+#define FLAGS_KNOWN (AICP_SHIM_F_SOCKET | AICP_SHIM_F_MEMFD | AICP_SHIM_F_CLEAR)
+
+/* Lower case letters, digits, '-', '_', '.', and ':' for IPv6 addresses: what a name in a
+ * ClientHello or Host can be. */
+static bool host_ok(struct span host)
+{
+	for (size_t i = 0; i < host.n; i++) {
+		uint8_t c = host.p[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+		      c == '.' || c == ':'))
+			return false;
+	}
+	return host.n > 0 && host.n <= AICP_HOST_BYTES_MAX;
+}
+
+static const char *wrong_head(const struct aicp_shim_request *h, unsigned fds_n)
+{
+	unsigned fds = !!(h->flags & AICP_SHIM_F_SOCKET) + !!(h->flags & AICP_SHIM_F_MEMFD);
+
+	if (h->magic != AICP_SHIM_MAGIC)
+		return "magic";
+	if (h->version != AICP_SHIM_VERSION)
+		return "version";
+	if (h->type != AICP_SHIM_REQUEST && h->type != AICP_SHIM_UNREADABLE)
+		return "type";
+	if (h->flags & ~(uint32_t)FLAGS_KNOWN)
+		return "flags";
+	if (h->reserved)
+		return "reserved field";
+	if (h->kind >= _AICP_SHIM_KIND_COUNT ||
+	    (h->kind == AICP_SHIM_KIND_NONE) != (h->type == AICP_SHIM_REQUEST))
+		return "kind";
+	if (fds != fds_n)
+		return "number of descriptors";
+	if (h->request_bytes > AICP_LINK_PAYLOAD_BYTES_MAX)
+		return "request_bytes";
+	if (h->head_bytes > h->request_bytes)
+		return "head_bytes";
+	return NULL;
+}
+
+int shim_frame_check(struct span message, unsigned fds_n, struct shim_frame *ret_frame,
+		     const char **ret_error)
+{
+	struct shim_frame f = {0};
+	size_t inline_n;
+
+	*ret_error = "length";
+	if (message.n < sizeof(f.head))
+		return PARSE_E_BAD;
+	memcpy(&f.head, message.p, sizeof(f.head));
+	*ret_error = wrong_head(&f.head, fds_n);
+	if (*ret_error)
+		return PARSE_E_BAD;
+	f.has_socket = f.head.flags & AICP_SHIM_F_SOCKET;
+	f.has_memfd = f.head.flags & AICP_SHIM_F_MEMFD;
+	inline_n = f.has_memfd ? 0 : f.head.request_bytes;
+	*ret_error = "host name";
+	if (f.head.host_bytes > AICP_HOST_BYTES_MAX)
+		return PARSE_E_BAD;
+	*ret_error = "length";
+	if (inline_n > AICP_SHIM_INLINE_BYTES_MAX ||
+	    message.n - sizeof(f.head) != f.head.host_bytes + inline_n)
+		return PARSE_E_BAD;
+	f.host = span_sub(message, sizeof(f.head), sizeof(f.head) + f.head.host_bytes);
+	f.request = span_sub(message, sizeof(f.head) + f.head.host_bytes, message.n);
+	*ret_error = "host name";
+	if (!host_ok(f.host))
+		return PARSE_E_BAD;
+	*ret_error = NULL;
+	*ret_frame = f;
+	return PARSE_DONE;
+}

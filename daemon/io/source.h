@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reads configuration, policies and providers from disk into a bundle. Only files that nobody but
+ * root (or, without root, the user that runs aicpd) can change are taken: who can write them
+ * decides what is governed.
+ */
+#pragma once
+
+#include "base/yaml.h"
+#include "io/bundle.h"
+#include "model/config.h"
+
+/* Appends a whole file of at most AICP_YAML_BYTES_MAX bytes. PARSE_DONE; PARSE_E_BAD or
+ * PARSE_E_LIMIT with error set; -ENOMEM. */
+MUST_CHECK int source_file(const char *path, struct buf *out, struct yaml_error *error);
+
+/* A file that ships inside aicpd. */
+struct source_builtin {
+	const char *name;
+	struct span text;
+};
+
+/*
+ * Reads the configuration (config_path NULL: an empty one) and every file that it names; folders
+ * give their *.yaml and *.yml in order of name. Providers left out are the built-in ones.
+ * ret_config is that configuration. Outcomes as above; also what config_parse() returns.
+ */
+MUST_CHECK int source_read(const char *config_path, const struct source_builtin *builtin,
+			   size_t builtin_n, struct bundle **ret_bundle, struct config **ret_config,
+			   struct yaml_error *error);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/warden.h"
+
+#include "aicp/limits.h"
+#include "base/cleanup.h"
+#include "io/governed.h"
+#include "policy/policy.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+DEFINE_FREEP(struct bundle, bundle_free)
+DEFINE_FREEP(struct config, config_free)
+DEFINE_FREEP(struct policy_set, policy_set_unref)
+
+static int load_policies(const struct bundle *b, struct policy_set **ret_set,
+			 struct yaml_error *error)
+{
+	struct policy_source *source CLEANUP(cleanup_freep) =
+		calloc(b->files_n + 1, sizeof(*source));
+	size_t n = 0;
+
+	if (!source)
+		return -ENOMEM;
+	for (size_t i = 0; i < b->files_n; i++)
+		if (b->file[i].kind == BUNDLE_POLICY)
+			source[n++] = (struct policy_source){b->file[i].name, b->file[i].text};
+	return policy_load(source, n, ret_set, error);
+}
+
+int warden_check(const struct warden_options *o)
+{
+	struct bundle *b CLEANUP(bundle_freep) = NULL;
+	struct config *config CLEANUP(config_freep) = NULL;
+	struct policy_set *set CLEANUP(policy_set_unrefp) = NULL;
+	struct yaml_error error = YAML_ERROR_INIT;
+	struct buf governed = BUF_INIT(AICP_LINK_PAYLOAD_BYTES_MAX);
+	int r = source_read(o->config_path, o->builtin, o->builtin_n, &b, &config, &error);
+
+	if (!r)
+		r = governed_text(b, config, &governed, &error);
+	if (!r)
+		r = load_policies(b, &set, &error);
+	if (!r)
+		printf("%s: well-formed, %zu policies\n", b->config_name, policy_set_count(set));
+	else
+		fprintf(stderr, "%.*s\n",
+			SPAN_ARG(r < 0 ? span_str(strerror(-r)) : buf_span(&error.text)));
+	yaml_error_deinit(&error);
+	buf_deinit(&governed);
+	return r ? 1 : 0;
+}
