@@ -104,15 +104,17 @@ static int read_logic(struct load *load, const struct yaml_node *node, unsigned 
 	return 0;
 }
 
+static const char *const logic_words[] = {"and", "or", "not", "always"};
+#define LOGIC_WORDS (sizeof(logic_words) / sizeof(logic_words[0]))
+
 static int unknown_operator(struct load *load, const struct yaml_node *key)
 {
-	static const char *const logic[] = {"and", "or", "not", "always"};
 	struct nearest near = {0};
 
 	for (int i = 0; i < _OPERATOR_COUNT; i++)
 		nearest_offer(&near, key->text, span_str(operator_info((enum operator)i)->name));
-	for (size_t i = 0; i < sizeof(logic) / sizeof(logic[0]); i++)
-		nearest_offer(&near, key->text, span_str(logic[i]));
+	for (size_t i = 0; i < LOGIC_WORDS; i++)
+		nearest_offer(&near, key->text, span_str(logic_words[i]));
 	return LOAD_FAIL(load, key->line,
 			 "there is no operator `%.*s`" NEAREST_FMT " (docs/POLICY.md lists them)",
 			 YAML_SHOW(key->text), NEAREST_ARG(near));
@@ -159,6 +161,11 @@ static int read_fact(struct load *load, const struct yaml_node *node, uint32_t *
 		return LOAD_FAIL(load, node->key->line,
 				 "`%.*s` has no fact to ask about; put `field: NAME` beside it",
 				 YAML_SHOW(node->key->text));
+	for (size_t i = 0; i < LOGIC_WORDS; i++)
+		if (span_ieq(node->key->text, span_str(logic_words[i])))
+			return LOAD_FAIL(load, node->key->line,
+					 "`%.*s` is written in lower case: `%s`",
+					 YAML_SHOW(node->key->text), logic_words[i]);
 	if (span_eq_str(node->key->text, "*"))
 		return LOAD_FAIL(load, node->key->line,
 				 "for what is always so, write `when: always`");
@@ -233,6 +240,12 @@ static int read_node(struct load *load, const struct yaml_node *node, unsigned d
 			load, node->line,
 			"a list of conditions: must all hold, or any? Write `and:` or `or:` "
 			"above it");
+	if (node->kind == YAML_SCALAR && node->text.n)
+		return LOAD_FAIL(
+			load, node->line,
+			"`%.*s` is no condition; write `always`, or a mapping such as {field: "
+			"model, equals: gpt-4}",
+			YAML_SHOW(node->text));
 	if (node->kind != YAML_MAPPING || !node->child)
 		return LOAD_FAIL(load, node->line,
 				 "an empty condition; for a policy that matches every call write "

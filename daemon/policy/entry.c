@@ -162,14 +162,23 @@ static int read_action_word(struct load *load, const struct yaml_node *node,
 	return 0;
 }
 
+static int unknown_then_key(struct load *load, const struct yaml_node *key)
+{
+	struct nearest near = {0};
+
+	nearest_offer(&near, key->text, span_str("action"));
+	nearest_offer(&near, key->text, span_str("reason"));
+	return LOAD_FAIL(load, key->line,
+			 "`then` has no key `%.*s`" NEAREST_FMT
+			 " (it takes `action: NAME` or one `NAME: true`, and `reason`)",
+			 YAML_SHOW(key->text), NEAREST_ARG(near));
+}
+
 /* One `ACTION: true` of a then mapping. */
-static int read_action_flag(struct load *load, const struct yaml_node *node,
-			    enum verdict_action *ret_action)
+static int read_action_flag(struct load *load, const struct yaml_node *node)
 {
 	bool value;
 
-	if (!verdict_action_find(node->key->text, ret_action))
-		return unknown_action(load, node->key, node->key->text);
 	if (!yaml_bool(node, &value) || !value)
 		return LOAD_FAIL(
 			load, node->line,
@@ -194,6 +203,9 @@ static int read_then_mapping(struct entry *e, struct policy *policy)
 			e->key[KEY_REASON] = node;
 			continue;
 		}
+		if (!span_eq_str(node->key->text, "action") &&
+		    !verdict_action_find(node->key->text, &policy->action))
+			return unknown_then_key(e->load, node->key);
 		if (action)
 			return LOAD_FAIL(
 				e->load, node->key->line,
@@ -203,7 +215,7 @@ static int read_then_mapping(struct entry *e, struct policy *policy)
 		action = node;
 		err = span_eq_str(node->key->text, "action")
 			      ? read_action_word(e->load, node, &policy->action)
-			      : read_action_flag(e->load, node, &policy->action);
+			      : read_action_flag(e->load, node);
 		if (err)
 			return err;
 	}

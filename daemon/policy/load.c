@@ -84,6 +84,11 @@ static int read_item(struct load *load, const struct yaml_node *item, struct spa
 	if (item->kind != YAML_MAPPING)
 		return LOAD_FAIL(load, item->line,
 				 "a policy is a mapping of keys: name, when, then, reason");
+	if (yaml_get(item, "policies"))
+		return LOAD_FAIL(
+			load, yaml_get(item, "policies")->key->line,
+			"the list of policies is the file itself: leave out `policies:` and begin "
+			"each policy with `- ` at the margin");
 	if (!inner || inner->kind != YAML_MAPPING)
 		return entry_read(load, item, source);
 	yaml_foreach (other, item)

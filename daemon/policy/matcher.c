@@ -154,9 +154,27 @@ static int refuse(struct build *b, unsigned expression, const char *why, const c
 	const struct ref *ref = b->origin[expression];
 
 	b->load->file = ref->file;
-	return LOAD_FAIL(b->load, ref->operand->line, "the %s `%.*s` is refused: %s %s",
+	return LOAD_FAIL(b->load, ref->operand->line, "the %s `%.*s` is refused: %s%s%s",
 			 ref->pattern ? "pattern" : "text", YAML_SHOW(ref->text), why,
-			 ref->pattern ? mend : "");
+			 *mend ? " " : "", mend);
+}
+
+static int refuse_empty(struct build *b, unsigned expression)
+{
+	return refuse(b, expression, "it matches the empty text, and so every text.",
+		      "For a policy that always matches write `when: always`");
+}
+
+static int refuse_as_library(struct build *b, unsigned expression, const char *why)
+{
+	if (strstr(why, "empty buffer"))
+		return refuse_empty(b, expression);
+	return refuse(
+		b, expression, why,
+		strstr(why, "supported")
+			? "Patterns are the part of PCRE that is matched in linear time: no "
+			  "back-references, look-around, atomic groups or possessive quantifiers"
+			: "");
 }
 
 static void drop_expression(struct build *b, unsigned at)
@@ -182,10 +200,7 @@ static int compile_once(struct build *b, struct subject *subject)
 	if (strstr(why->message, "allocate memory")) {
 		err = -ENOMEM;
 	} else if (why->expression >= 0 && (unsigned)why->expression < b->n) {
-		err = refuse(
-			b, (unsigned)why->expression, why->message,
-			"(patterns are the part of PCRE that is matched in linear time: no "
-			"back-references, look-around, atomic groups or possessive quantifiers)");
+		err = refuse_as_library(b, (unsigned)why->expression, why->message);
 		drop_expression(b, (unsigned)why->expression);
 	} else {
 		err = LOAD_FAIL(b->load, 0, "the patterns over `%.*s` together: %s",
@@ -231,8 +246,7 @@ static int check_empty(struct build *b, const struct subject *subject)
 		return -ENOMEM;
 	for (unsigned i = 0; i < b->n; i++)
 		if (b->id[i] == found)
-			return refuse(b, i, "it matches the empty text, and so every text.",
-				      "For a policy that always matches write `when: always`");
+			return refuse_empty(b, i);
 	return 0;
 }
 
