@@ -200,12 +200,14 @@ static int decide(struct conn *c, struct span bytes)
 	memcpy(c->decision, d.id, sizeof(c->decision));
 	c->pass = d.pass;
 	r = d.pass ? 0 : engine_answer(&d, _REASON_COUNT, &c->answer);
+	if (!r)
+		r = engine_record(er->engine, &q, &d, (loop_mono_ns() - c->arrived_ns) / 1000,
+				  &er->out);
 	buf_clear(&er->record);
 	if (!r)
 		r = append_begin(&er->record, RECORD_DECISION, !d.pass);
 	if (!r)
-		r = engine_record(er->engine, &q, &d, (loop_mono_ns() - c->arrived_ns) / 1000,
-				  &er->record);
+		r = buf_put(&er->record, buf_span(&er->out));
 	return r;
 }
 

@@ -176,6 +176,8 @@ static void from_peer(struct peer *peer, struct link_message *message)
 		if (!report_answered(er, message->id, true))
 			conn_durable(er, message->id);
 	} else if (peer->role == LINK_LEDGER && message->type == LINK_FAILED) {
+		log_limited(LOG_ERROR, "no-record", "the ledger refused a record: %.*s",
+			    SPAN_ARG(message->payload));
 		if (!report_answered(er, message->id, false))
 			conn_not_recorded(er, message->id);
 	} else if (peer->role == LINK_API && message->type == LINK_QUERY && message->id) {

@@ -322,7 +322,9 @@ static int open_ledger(struct ledger_role *lr, const struct bundle *bundle)
 	struct buf text = BUF_INIT(4096);
 	int r;
 
-	umask(0077);
+	/* The database is readable for its group, which is api's; secrets carry modes of their own.
+	 */
+	umask(0027);
 	r = ledger_open(bundle->state_dir, now(), (struct ledger_random){.fill = fill_random},
 			&lr->ledger, &text);
 	if (r < 0)
