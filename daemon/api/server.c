@@ -475,9 +475,18 @@ int server_fd(const struct server *server, unsigned listener)
 void server_turn(struct server *server)
 {
 	step_later(server);
-	for (unsigned i = 0; i < SERVER_LISTENERS; i++)
-		if (server->listener[i].mhd)
-			MHD_run(server->listener[i].mhd);
+	for (unsigned i = 0; i < SERVER_LISTENERS; i++) {
+		struct listener *l = &server->listener[i];
+		unsigned before = l->connections_n;
+
+		if (!l->mhd)
+			continue;
+		MHD_run(l->mhd);
+		/* At its limit libmicrohttpd does not listen, and begins again only in a later run.
+		 */
+		if (l->connections_n < before)
+			MHD_run(l->mhd);
+	}
 	sweep(server, api_mono_ns());
 }
 
