@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* layer: provider */
+/* Answers of a provider whose file exercises every kind of path: each line is one event of a
+ * stream, and all of the input is one whole answer. Counts are never negative but for "unknown",
+ * and refusals are JSON whatever they say. */
+#include "provider/provider.h"
+
+#include <stdlib.h>
+
+#define CHECK(_x)                                                                                  \
+	do {                                                                                       \
+		if (!(_x))                                                                         \
+			abort();                                                                   \
+	} while (0)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char file[] =
+	"name: acme\n"
+	"hosts: [api.acme.example]\n"
+	"operations: [{method: POST, path: /ask, name: ask, shape: ask}]\n"
+	"shapes:\n"
+	"  ask:\n"
+	"    answer:\n"
+	"      usage: [usage, message.usage, \"{type=done|failed}.response.usage\"]\n"
+	"      input_tokens: [input_tokens, cache_read_input_tokens]\n"
+	"      output_tokens: [output_tokens, completion_tokens]\n"
+	"      cache_read_input_tokens: details{kind!=none}.cached\n"
+	"      model: [model, message.model]\n"
+	"      finish_reason: [\"choices[index=0].finish_reason\", \"choices[else].why\", status]\n"
+	"refusal: {body: '{\"error\":{\"message\":\"%MESSAGE%\",\"id\":\"%DECISION%\"}}', headers: "
+	"{x-id: \"%DECISION%\"}}\n";
+
+static struct provider_set *load(void)
+{
+	struct provider_source source = {"acme.yaml", span_of(file, sizeof(file) - 1)};
+	struct yaml_error error = YAML_ERROR_INIT;
+	struct provider_set *set = NULL;
+
+	CHECK(provider_load(&source, 1, &set, &error) == PARSE_DONE);
+	return set;
+}
+
+static void check(int outcome, const struct provider_answer *answer)
+{
+	struct provider_usage usage;
+
+	CHECK(outcome == PARSE_DONE || outcome == PARSE_E_BAD || outcome == PARSE_E_LIMIT);
+	provider_answer_usage(answer, &usage);
+	CHECK(usage.input_tokens >= -1 && usage.output_tokens >= -1);
+	CHECK(usage.cache_read_input_tokens >= -1 &&
+	      usage.cache_read_input_tokens <= INT64_C(1) << 48);
+	CHECK(usage.cache_creation_input_tokens == -1 && usage.reasoning_output_tokens == -1);
+}
+
+static void check_refusal(const struct provider *p, struct span in)
+{
+	struct json_scan *scan = json_scan_new(64);
+	struct buf out = BUF_INIT(1u << 20);
+	const uint8_t *end;
+
+	CHECK(scan);
+	if (provider_refusal(p, in, in, &out) == 0) {
+		end = memmem(out.p, out.n, "\r\n\r\n", 4);
+		CHECK(end);
+		CHECK(json_scan_all(scan, span_sub(buf_span(&out), (size_t)(end - out.p) + 4,
+						   out.n)) == PARSE_DONE);
+	}
+	json_scan_free(scan);
+	buf_deinit(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct provider_set *set;
+	struct span in = span_of(data, size), rest = in;
+	struct provider_answer *whole, *stream;
+	const struct provider *p;
+
+	if (!set)
+		set = load();
+	p = provider_set_at(set, 0);
+	whole = provider_answer_new(p, SPAN_LIT("POST"), SPAN_LIT("/ask"));
+	stream = provider_answer_new(p, SPAN_LIT("POST"), SPAN_LIT("/ask"));
+	CHECK(whole && stream);
+	check(provider_answer_json(whole, in), whole);
+	while (rest.n) {
+		size_t n = span_find(rest, '\n');
+
+		check(provider_answer_event(stream, SPAN_NULL, span_sub(rest, 0, n)), stream);
+		rest = span_sub(rest, n + 1, rest.n);
+	}
+	check_refusal(p, in);
+	provider_answer_free(whole);
+	provider_answer_free(stream);
+	return 0;
+}
