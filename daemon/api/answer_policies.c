@@ -37,6 +37,77 @@ static void refuse(struct api *api, struct request *r, enum api_fault fault, str
 	buf_deinit(&text);
 }
 
+/* The engine calls a policy by its name; here it is its id, too. One policy is one rule. */
+static void put_policy(struct json_write *w, const struct json *j, uint32_t policy,
+		       struct span version)
+{
+	static const char *const member[] = {"name",	 "description", "enabled", "mode", "action",
+					     "priority", "conditions",	"reason",  "file", "line"};
+	uint32_t t = json_get(j, policy, "name");
+
+	if (t != JSON_NONE)
+		json_write_raw(w, "id", json_whole(j, t));
+	for (size_t i = 0; i < sizeof(member) / sizeof(*member); i++) {
+		t = json_get(j, policy, member[i]);
+		if (t != JSON_NONE)
+			json_write_raw(w, member[i], json_whole(j, t));
+	}
+	if (version.p)
+		json_write_string(w, "version", version);
+	json_write_int(w, "rules", 1);
+}
+
+static int put_policies(struct api *api, struct span body, struct buf *out)
+{
+	struct span version = SPAN_NULL;
+	struct json_write w;
+	struct json j;
+	uint32_t t;
+	int r = json_scan_all(api->scan, body);
+
+	if (r)
+		return r < 0 ? r : -EPROTO;
+	j = json_scan_json(api->scan, body);
+	t = json_get(&j, 0, "digest");
+	if (t != JSON_NONE)
+		version = json_raw(&j, t);
+	t = json_get(&j, 0, "policies");
+	if (t == JSON_NONE || j.token[t].kind != JSON_ARRAY)
+		return -EPROTO;
+	json_write_init(&w, out, false);
+	json_write_object(&w, NULL);
+	json_write_array(&w, "policies");
+	json_foreach (policy, &j, t) {
+		json_write_object(&w, NULL);
+		put_policy(&w, &j, policy, version);
+		json_write_end_object(&w);
+	}
+	json_write_end_array(&w);
+	json_write_end_object(&w);
+	return out->err;
+}
+
+/* The same of one policy, with its text. */
+static int put_whole_policy(struct api *api, struct span body, struct buf *out)
+{
+	struct json_write w;
+	struct json j;
+	uint32_t t;
+	int r = json_scan_all(api->scan, body);
+
+	if (r)
+		return r < 0 ? r : -EPROTO;
+	j = json_scan_json(api->scan, body);
+	t = json_get(&j, 0, "source");
+	json_write_init(&w, out, false);
+	json_write_object(&w, NULL);
+	put_policy(&w, &j, 0, SPAN_NULL);
+	if (t != JSON_NONE)
+		json_write_raw(&w, "source", json_whole(&j, t));
+	json_write_end_object(&w);
+	return out->err;
+}
+
 int answer_POLICIES(struct api *api, struct request *r)
 {
 	struct span body;
@@ -46,7 +117,7 @@ int answer_POLICIES(struct api *api, struct request *r)
 		return REQUEST_DONE;
 	if (status != 200)
 		return -EPROTO;
-	return buf_put(&r->answer.body, body);
+	return put_policies(api, body, &r->answer.body);
 }
 
 int answer_POLICY(struct api *api, struct request *r)
@@ -60,7 +131,7 @@ int answer_POLICY(struct api *api, struct request *r)
 	json_write_init(&w, &question, false);
 	json_write_object(&w, NULL);
 	json_write_str(&w, "op", "policy");
-	json_write_string(&w, "id", r->parameter);
+	json_write_string(&w, "name", r->parameter);
 	json_write_end_object(&w);
 	err = question.err ? question.err : ask(api, r, buf_span(&question), &status, &body);
 	buf_deinit(&question);
@@ -71,7 +142,7 @@ int answer_POLICY(struct api *api, struct request *r)
 			     "no policy in force has this name; /api/policies lists all");
 		return REQUEST_DONE;
 	}
-	return status == 200 ? buf_put(&r->answer.body, body) : -EPROTO;
+	return status == 200 ? put_whole_policy(api, body, &r->answer.body) : -EPROTO;
 }
 
 /* A whole body as one JSON object; none is none. False: the answer says what is wrong. */

@@ -14,13 +14,6 @@ static bool is_open_object(const struct json *j, uint32_t key)
 		json_string_eq(j, key, SPAN_LIT("agent")));
 }
 
-static struct span raw(const struct json *j, uint32_t t)
-{
-	if (j->token[t].kind == JSON_STRING)
-		return span_sub(j->text, j->token[t].begin - 1, j->token[t].end + 1);
-	return json_raw(j, t);
-}
-
 static void put_member(struct buf *out, const struct json *j, uint32_t key, struct span name)
 {
 	if (out->p[out->n - 1] != '{')
@@ -36,7 +29,7 @@ static void put_member(struct buf *out, const struct json *j, uint32_t key, stru
 		buf_deinit(&full);
 	}
 	buf_put_byte(out, ':');
-	buf_put(out, raw(j, key + 1));
+	buf_put(out, json_whole(j, key + 1));
 }
 
 static int put_body(struct span agent_id, struct span prompt, const struct json *j, struct buf *out,
@@ -69,7 +62,7 @@ int dry_run_facts(struct span agent_id, struct span prompt, const struct json *b
 {
 	int r;
 
-	buf_put_str(out, "{\"op\":\"dry-run\",\"facts\":{");
+	buf_put_str(out, "{\"op\":\"dry_run\",\"facts\":{");
 	if (agent_id.p) {
 		buf_put_str(out, "\"agent.id\":");
 		json_write_quoted(out, agent_id);
@@ -95,7 +88,7 @@ static void put(struct json_write *w, const char *as, const struct json *j, uint
 	if (t == JSON_NONE)
 		json_write_null(w, as);
 	else
-		json_write_raw(w, as, raw(j, t));
+		json_write_raw(w, as, json_whole(j, t));
 }
 
 static void put_result(struct json_write *w, const struct json *j, uint32_t policy)

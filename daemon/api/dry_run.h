@@ -7,7 +7,7 @@
 #include "base/parse.h"
 
 /*
- * Appends {"op":"dry-run","facts":{…}} to out. body is the parsed body (an object), or NULL for
+ * Appends {"op":"dry_run","facts":{…}} to out. body is the parsed body (an object), or NULL for
  * none. Its members that are facts (docs/FACTS.md), their synonyms, or objects of an open namespace
  * (context, metadata, agent) stand for themselves; all others are facts below context. agent_id and
  * prompt (p NULL: not given) come from the query and may not be in the body as well.

@@ -30,11 +30,7 @@ struct span log_entry_raw(const struct log_entry *e, const char *outer, const ch
 {
 	uint32_t t = find(e, outer, key);
 
-	if (t == JSON_NONE)
-		return SPAN_NULL;
-	if (e->body.token[t].kind == JSON_STRING) /* with its quotes */
-		return span_sub(e->body.text, e->body.token[t].begin - 1, e->body.token[t].end + 1);
-	return json_raw(&e->body, t);
+	return t == JSON_NONE ? SPAN_NULL : json_whole(&e->body, t);
 }
 
 void log_entry_put(const struct log_entry *e, const char *outer, const char *key,

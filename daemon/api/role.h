@@ -45,12 +45,8 @@ MUST_CHECK int api_query(struct api *api, struct query **ret_query);
  * body, borrowed until the next call of this header; -EPIPE, -ETIMEDOUT, -EPROTO (the answer makes
  * no sense) and others.
  *
- * Ledger: {"op":"status"}         → {"health", "size", "signed_size", ...}
- * Engine: {"op":"status"}         → {"mode", "policies", "policy_set", "provider_set"}
- *         {"op":"policies"}       → {"policies": [{"id", "name", "version", "enabled", "rules",
- * ...}]}
- *         {"op":"policy","id":N}  → 200 the policy with its text, or 404
- *         {"op":"dry-run","facts":{...}} → engine_dry_run()
+ * Ledger: {"op": "status"}. Engine: {"op": "status" | "policies"}, {"op": "policy", "name": NAME},
+ * {"op": "dry_run", "facts": {...}}. docs/PROTOCOL.md section 3.
  */
 MUST_CHECK int api_ask(struct api *api, enum link_role role, struct span request,
 		       unsigned *ret_status, struct span *ret_body);

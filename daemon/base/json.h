@@ -101,6 +101,14 @@ static inline struct span json_raw(const struct json *j, uint32_t t)
 	return span_sub(j->text, j->token[t].begin, j->token[t].end);
 }
 
+/* The same with the quotes of a string: a JSON value that can stand by itself. */
+static inline struct span json_whole(const struct json *j, uint32_t t)
+{
+	unsigned quote = j->token[t].kind == JSON_STRING;
+
+	return span_sub(j->text, j->token[t].begin - quote, j->token[t].end + quote);
+}
+
 /* Children of container t: for an object, child is the key's token and child + 1 its value. */
 #define json_foreach(_child, _j, _t)                                                               \
 	for (uint32_t _child = (_t) + 1; _child < (_j)->token[_t].next;                            \

@@ -77,12 +77,13 @@ static void rig_query(struct link *link, const struct link_message *m)
 	static const char *const row[][2] = {
 		{"\"op\":\"status\"", "{\"status\":200,\"body\":{\"mode\":\"enforce\",\"policies\":"
 				      "2,\"health\":\"healthy\"}}"},
-		{"\"op\":\"policies\"",
-		 "{\"status\":200,\"body\":{\"policies\":[{\"id\":\"no-pii\",\"rules\":1}]}}"},
-		{"\"id\":\"no-pii\"", "{\"status\":200,\"body\":{\"id\":\"no-pii\"}}"},
+		{"\"op\":\"policies\"", "{\"status\":200,\"body\":{\"digest\":\"d0\",\"policies\":["
+					"{\"name\":\"no-pii\",\"enabled\":true}]}}"},
+		{"\"name\":\"no-pii\"",
+		 "{\"status\":200,\"body\":{\"name\":\"no-pii\",\"source\":\"policy: no-pii\"}}"},
 		{"\"op\":\"policy\"", "{\"status\":404,\"body\":{\"error\":\"no such policy\"}}"},
 		{"\"bad.fact\"", "{\"status\":400,\"body\":{\"error\":\"bad.fact: is no fact\"}}"},
-		{"\"op\":\"dry-run\"",
+		{"\"op\":\"dry_run\"",
 		 "{\"status\":200,\"body\":{\"decision\":{\"action\":\"block\",\"reason\":\"r\","
 		 "\"policy_id\":\"no-pii\"},\"explanation\":{\"policies\":[{\"name\":\"no-pii\","
 		 "\"matched\":true,\"action\":\"block\",\"reason\":\"r\"}],\"technical_details\":{"
