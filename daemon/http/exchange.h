@@ -56,9 +56,10 @@ void exchange_init(struct exchange *x, size_t request_bytes_max);
 void exchange_deinit(struct exchange *x);
 
 /*
- * Bytes from the client. All are kept. PARSE_E_MORE, PARSE_DONE (the request is whole),
- * PARSE_E_BAD, PARSE_E_LIMIT, HTTP_E_HTTP2, HTTP_E_PIPELINED (bytes behind a whole request, before
- * its answer is), EXCHANGE_E_ORDER in a tunnel, -ENOMEM. Once OVER, call exchange_next() first.
+ * Bytes from the client. All are kept. What is wrong inside a line of a long head is told at the
+ * end of that line. PARSE_E_MORE, PARSE_DONE (the request is whole), PARSE_E_BAD, PARSE_E_LIMIT,
+ * HTTP_E_HTTP2, HTTP_E_PIPELINED (bytes behind a whole request, before its answer is),
+ * EXCHANGE_E_ORDER in a tunnel, -ENOMEM. Once OVER, call exchange_next() first.
  */
 MUST_CHECK int exchange_request(struct exchange *x, struct span in);
 

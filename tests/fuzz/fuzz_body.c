@@ -75,6 +75,13 @@ static void read_answer(struct span in, size_t piece, struct result *ret)
 			part = span_sub(part, used, part.n);
 		}
 	}
+	/* What is wrong inside a long line of a head may be seen at its end only. */
+	if (ret->outcome == PARSE_E_MORE && !x.answer_head) {
+		struct exchange_answer a;
+		size_t used;
+
+		ret->outcome = exchange_response(&x, SPAN_LIT("\n"), &a, &used);
+	}
 	if (ret->outcome == PARSE_E_MORE)
 		ret->outcome = 100 + exchange_response_end(&x);
 	ret->fault = x.fault;

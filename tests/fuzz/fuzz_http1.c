@@ -50,6 +50,9 @@ static int feed_split(struct exchange *x, struct span bytes, size_t piece)
 
 	for (size_t i = 0; i < bytes.n && (r == PARSE_E_MORE || r == PARSE_DONE); i += piece)
 		r = exchange_request(x, span_sub(bytes, i, i + piece));
+	/* What is wrong inside a long line may be seen at its end only. */
+	if (r == PARSE_E_MORE && !x->head_bytes)
+		r = exchange_request(x, SPAN_LIT("\n"));
 	return r;
 }
 
@@ -69,8 +72,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CHECK(rx == ry && x.fault.kind == y.fault.kind && x.fault.at == y.fault.at);
 	if (r == PARSE_DONE || r == HTTP_E_PIPELINED || r == HTTP_E_HTTP2)
 		CHECK(rx == r);
-	if (rx == PARSE_E_BAD || rx == PARSE_E_LIMIT)
-		CHECK(r == rx || r == HTTP_E_ENCODING || r == PARSE_E_BAD || r == PARSE_E_LIMIT);
+	if (r == PARSE_E_BAD && !q.head_bytes)
+		CHECK(rx == PARSE_E_BAD);
+	if (rx == PARSE_DONE)
+		CHECK(q.head_bytes || r == PARSE_E_MORE);
 	if (q.head_bytes) {
 		CHECK(q.head_bytes <= bytes.n);
 		check_head(&q.head, bytes);

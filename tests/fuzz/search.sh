@@ -35,7 +35,7 @@ for name; do
 	layer=$(sed -n 's/.*layer: \([a-z]*\).*/\1/p' "$source" | head -1)
 	sources=
 	for l in ${below[$layer]}; do sources="$sources $(ls daemon/"$l"/*.c 2>/dev/null)"; done
-	mkdir -p build/fuzz/corpus/"$name" tests/fuzz/regress/"$name"
+	mkdir -p build/fuzz/corpus/"$name" build/fuzz/found/"$name"
 	echo "  FUZZ $name: building"
 	# shellcheck disable=SC2086 # lists of words
 	if ! $cc $flags -o build/fuzz/"$name" "$source" $sources -Wl,--as-needed $libs; then
@@ -45,13 +45,13 @@ for name; do
 	fi
 	echo "  FUZZ $name: $seconds seconds"
 	if ! build/fuzz/"$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
-		-artifact_prefix=tests/fuzz/regress/"$name"/ build/fuzz/corpus/"$name" tests/fuzz/corpus/"$name" \
+		-artifact_prefix=build/fuzz/found/"$name"/ build/fuzz/corpus/"$name" tests/fuzz/corpus/"$name" \
 		>build/fuzz/"$name".log 2>&1; then
 		echo "search.sh: $name: found something, see build/fuzz/$name.log and tests/fuzz/regress/$name/" >&2
 		status=1
+		mkdir -p tests/fuzz/regress/"$name"
+		mv build/fuzz/found/"$name"/* tests/fuzz/regress/"$name"/
 	fi
 	grep -E "stat::number_of_executed_units|stat::new_units_added" build/fuzz/"$name".log | sed 's/^/  /'
-	rmdir --ignore-fail-on-non-empty tests/fuzz/regress/"$name"
 done
-rmdir --ignore-fail-on-non-empty tests/fuzz/regress 2>/dev/null
 exit $status
