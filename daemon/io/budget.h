@@ -33,6 +33,7 @@ struct budget_user {
 	uid_t uid;
 	unsigned connections, refusals;
 	uint64_t bytes;
+	int64_t unreadable_until_ns; /* monotonic; see engine_accept.c */
 	uint64_t count[_BUDGET_COUNTS]; /* not yet in the ledger */
 };
 

@@ -6,7 +6,6 @@
 #include "io/log.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/random.h>
 
 DEFINE_FREEP(struct bundle, bundle_free)
@@ -137,9 +136,8 @@ static void begin_stop(struct engine_role *er)
 	loop_remove(er->loop, &er->listener);
 	close(er->listener.fd);
 	er->listener.fd = -1;
-	loop_timer_set(
-		er->loop, &er->stop,
-		conn_count(er) ? loop_mono_ns() + (AICP_STOP_MS_MAX - 1000) * INT64_C(1000000) : 0);
+	loop_timer_set(er->loop, &er->stop,
+		       conn_count(er) ? loop_mono_ns() + (AICP_STOP_MS_MAX - 1000) * MS : 0);
 }
 
 static void from_warden(struct peer *peer, struct link_message *message)
@@ -148,7 +146,8 @@ static void from_warden(struct peer *peer, struct link_message *message)
 	struct peer *peers[] = {&er->reader, &er->ledger, &er->api};
 
 	if (message->type == LINK_PEER) {
-		role_take_peer(message, peers, 3);
+		if (role_take_peer(message, peers, 3) == LINK_READER)
+			conn_reader_back(er);
 		/* Counts may have waited for the ledger. */
 		if (!er->report.set)
 			loop_timer_set(er->loop, &er->report, 0);
@@ -224,7 +223,7 @@ static void listen_again(struct loop_timer *timer)
 	struct engine_role *er = timer->data;
 
 	if (loop_add(er->loop, &er->listener) < 0)
-		loop_timer_set(er->loop, timer, loop_mono_ns() + 100 * INT64_C(1000000));
+		loop_timer_set(er->loop, timer, loop_mono_ns() + 100 * MS);
 }
 
 /* ---- the process -------------------------------------------------------------------------------

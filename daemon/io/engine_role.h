@@ -24,7 +24,7 @@ struct conn {
 	struct budget_user *user;
 	bool over_budget; /* holds one of the user's refusals, not a connection */
 	bool identified;
-	int64_t arrived_ns;
+	int64_t arrived_ns, asked_ns;
 	int64_t pid, uid, gid;
 	uint64_t charged; /* bytes, of the user's budget */
 	struct buf message; /* the frame as it came */
@@ -73,14 +73,34 @@ struct engine_role {
 		   AICP_SHIM_INLINE_BYTES_MAX + 1];
 };
 
-/* engine_conn.c: connections of shims */
+#define MS	       INT64_C(1000000) /* in nanoseconds */
+#define CONN_SLOT_BITS 12
+_Static_assert(AICP_ENGINE_CONNECTIONS_MAX == 1u << CONN_SLOT_BITS,
+	       "slots fill the low bits of an id");
+
+/* engine_accept.c: how requests come in */
 void conn_accept(struct loop_source *listener, uint32_t events);
+
+/* engine_conn.c: from a frame and an identity to a verdict */
+void conn_close(struct conn *c); /* without a word */
+/* A refusal that no policy decided; c is gone afterwards. In monitor mode nothing is stopped, so
+ * this is not either. */
+void conn_refuse(struct conn *c, enum reason reason);
+/* The decision of c is not in the ledger and will not get there in time; c is gone afterwards. */
+void conn_unrecorded(struct conn *c);
+/* What is known without the reader. */
+void conn_identify_thinly(struct conn *c);
+/* Judges when both frame and identity are here; c may be gone afterwards. */
+void conn_ready(struct conn *c);
 /* Answers to what was asked about connection id; nothing when it is gone. */
 void conn_identified(struct engine_role *er, uint64_t id, struct span identity);
 void conn_durable(struct engine_role *er, uint64_t id);
 void conn_not_recorded(struct engine_role *er, uint64_t id);
-/* The reader or the ledger is gone: nobody will answer. */
+/* The reader is gone: whoever made it hang is judged without it, the others wait for the next one.
+ */
 void conn_reader_gone(struct engine_role *er);
+void conn_reader_back(struct engine_role *er);
+/* The ledger is gone: nobody will answer. */
 void conn_ledger_gone(struct engine_role *er);
 unsigned conn_count(const struct engine_role *er);
 /* One more of these for user, to be reported to the ledger. */

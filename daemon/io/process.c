@@ -2,6 +2,7 @@
 #include "io/process.h"
 
 #include "base/cleanup.h"
+#include "io/args.h"
 #include "io/procfs.h"
 
 #include <errno.h>
@@ -163,12 +164,12 @@ static void read_cgroup(struct process *p)
 
 static void read_args(struct process *p)
 {
-	char text[AICP_ARGS_BYTES_MAX + 1];
+	char text[TEXT_BYTES_MAX];
 	ssize_t n = read_at(p->dir, "cmdline", text, sizeof(text));
 
 	buf_clear(&p->args);
 	/* Out of memory leaves them empty, as for a process that has none. */
-	if (n > 0 && procfs_args(span_of(text, (size_t)n), &p->args) < 0)
+	if (n > 0 && args_put(span_of(text, (size_t)n), n < TEXT_BYTES_MAX, &p->args) < 0)
 		buf_clear(&p->args);
 }
 
@@ -217,7 +218,7 @@ static int open_process(struct process_table *table, int64_t pid, struct process
 	if (!p)
 		return -ENOMEM;
 	p->pid = pid;
-	p->args = BUF_INIT(AICP_ARGS_BYTES_MAX + 8);
+	p->args = BUF_INIT(AICP_ARGS_BYTES_MAX + 2 * ARGS_ONE_BYTES_MAX);
 	snprintf(path, sizeof(path), "/proc/%lld", (long long)pid);
 	p->dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (p->dir < 0)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "io/procfs.h"
 
-#include "aicp/limits.h"
-
 #define CONTAINER_ID_DIGITS 64
 
 /* A decimal number at *at, at least one digit; moves *at behind it. */
@@ -178,22 +176,4 @@ struct span procfs_container(struct span cgroup)
 struct span procfs_unit(struct span cgroup)
 {
 	return innermost(cgroup, component_unit);
-}
-
-int procfs_args(struct span cmdline, struct buf *out)
-{
-	struct span all = cmdline;
-	size_t begin = out->n;
-	bool cut;
-
-	/* Programs that overwrite their arguments leave rows of NULs behind. */
-	while (all.n && all.p[all.n - 1] == 0)
-		all.n--;
-	cut = all.n > AICP_ARGS_BYTES_MAX;
-	if (buf_put(out, span_sub(all, 0, AICP_ARGS_BYTES_MAX)) < 0)
-		return out->err;
-	for (size_t i = begin; i < out->n; i++)
-		if (out->p[i] == 0)
-			out->p[i] = ' ';
-	return cut ? buf_put_str(out, " ...") : 0;
 }

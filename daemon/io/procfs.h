@@ -30,7 +30,3 @@ MUST_CHECK int procfs_cgroup(struct span text, struct span *ret_path);
 struct span procfs_container(struct span cgroup);
 /* The innermost systemd service or scope of a cgroup path, or empty. */
 struct span procfs_unit(struct span cgroup);
-
-/* /proc/PID/cmdline: appends the arguments joined by spaces, cut to AICP_ARGS_BYTES_MAX with " ..."
- * behind. 0 or the buffer's error. */
-int procfs_args(struct span cmdline, struct buf *out);

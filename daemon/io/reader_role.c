@@ -14,9 +14,6 @@
 #include <errno.h>
 #include <sys/time.h>
 
-/* One look, or one slice of a hash. */
-#define WATCHDOG_MS 1500
-
 #define JOBS_MAX    64u /* executables being hashed at once */
 #define WAITERS_MAX 1024u
 
@@ -109,7 +106,7 @@ static void look(struct reader *rd, uint64_t id, int64_t pid, int pidfd, bool ma
 	struct identity who;
 	int r;
 
-	watchdog(WATCHDOG_MS);
+	watchdog(AICP_READER_MS_MAX);
 	r = process_look(rd->processes, rd->hashes, pid, pidfd, &who);
 	if (r == PROCESS_E_HASH && may_hash && wait_for_hash(rd, id, pid, pidfd)) {
 		watchdog(0);
@@ -148,7 +145,7 @@ static bool work(void *data)
 	for (unsigned i = rd->jobs; i-- > 0;) {
 		int r;
 
-		watchdog(WATCHDOG_MS);
+		watchdog(AICP_READER_MS_MAX);
 		r = exe_hash_step(rd->hashes, rd->job[i].hash);
 		watchdog(0);
 		if (r == EXE_HASH_E_MORE)

@@ -103,7 +103,7 @@ enum link_role role_named(struct span payload)
 	return found;
 }
 
-void role_take_peer(struct link_message *message, struct peer *const *peers, size_t n)
+enum link_role role_take_peer(struct link_message *message, struct peer *const *peers, size_t n)
 {
 	enum link_role role = role_named(message->payload);
 	int fd = message->fd;
@@ -122,6 +122,7 @@ void role_take_peer(struct link_message *message, struct peer *const *peers, siz
 	}
 	if (fd >= 0)
 		close(fd);
+	return role;
 }
 
 void role_report_broken(struct peer *warden, enum link_role broken)

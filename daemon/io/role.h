@@ -34,8 +34,9 @@ MUST_CHECK int role_start_peer(const struct role *role, struct peer *warden,
 /* The role that a LINK_PEER or LINK_BROKEN names, or _LINK_ROLE_COUNT. */
 enum link_role role_named(struct span payload);
 
-/* LINK_PEER: opens the peer of that role among n, or closes the descriptor. */
-void role_take_peer(struct link_message *message, struct peer *const *peers, size_t n);
+/* LINK_PEER: opens the peer of that role among n, or closes the descriptor. The role, or
+ * _LINK_ROLE_COUNT. */
+enum link_role role_take_peer(struct link_message *message, struct peer *const *peers, size_t n);
 
 /* A peer broke the format: asks the warden to restart it. */
 void role_report_broken(struct peer *warden, enum link_role broken);

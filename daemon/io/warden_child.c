@@ -205,6 +205,10 @@ static void bury(struct child *c, int status)
 		return;
 	}
 	record_death(c, status);
+	/* Its own watchdog: whoever made it hang is not looked at again, so the others need not
+	 * wait. */
+	if (c->role == LINK_READER && WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+		c->delay_ms = 0;
 	if (c->role == LINK_ENGINE)
 		rules_engine_died(w);
 	plan_restart(c);

@@ -115,6 +115,8 @@
 #define AICP_SHIM_FRAME_MS_MAX 2000
 /* Identity of a process: /proc takes under a millisecond, the first hash of a 100 MB executable under a second. */
 #define AICP_IDENTIFY_MS_MAX 4000
+/* One look of the reader at a process, or one slice of a hash; then it hangs, and an alarm ends it. */
+#define AICP_READER_MS_MAX 1500
 /* A record that is not durable by then counts as failed; a commit takes about 0.2 ms, a stuck disk for ever. */
 #define AICP_RECORD_MS_MAX 5000
 /* Requests in judgement when aicpd stops get this long, then the ledger this long, then SIGKILL. */
