@@ -136,7 +136,7 @@ static int run_api(const struct role *role)
 {
 	struct yaml_error error = YAML_ERROR_INIT;
 	struct config *config = NULL;
-	struct bundle *bundle = NULL;
+	struct role_bundle *bundle = NULL;
 	struct api_start start = {
 		.unix_fd = ROLE_FD_LISTEN,
 		.tcp_fd = ROLE_FD_LISTEN + 1,
@@ -155,7 +155,7 @@ static int run_api(const struct role *role)
 	if (r < 0 && r != -EPIPE)
 		log_say(LOG_ERROR, "api", "the API stops: %s", strerror(-r));
 	config_free(config);
-	bundle_free(bundle);
+	role_bundle_free(bundle);
 	return r ? 1 : 0;
 }
 

@@ -24,13 +24,13 @@ static void gone(struct peer *peer, int error)
 int courier_role_run(const struct role *role)
 {
 	struct peer warden = {.message = take, .gone = gone};
-	struct bundle *bundle;
+	struct role_bundle *bundle;
 	int r = 1;
 
 	warden.loop = loop_new();
 	if (!warden.loop || role_start_peer(role, &warden, &bundle) < 0)
 		return 1;
-	bundle_free(bundle);
+	role_bundle_free(bundle);
 	if (peer_send(&warden, LINK_READY, 0, SPAN_LIT("{}"), -1) == 0)
 		r = loop_run(warden.loop);
 	peer_close(&warden);

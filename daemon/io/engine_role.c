@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <sys/random.h>
 
-DEFINE_FREEP(struct bundle, bundle_free)
+DEFINE_FREEP(struct role_bundle, role_bundle_free)
 DEFINE_FREEP(struct config, config_free)
 DEFINE_FREEP(struct policy_set, policy_set_unref)
 DEFINE_FREEP(struct provider_set, provider_set_unref)
@@ -16,7 +16,7 @@ DEFINE_FREEP(struct provider_set, provider_set_unref)
 /* ---- rules -------------------------------------------------------------------------------------
  */
 
-static int load_policies(const struct bundle *b, struct policy_set **ret_set,
+static int load_policies(const struct role_bundle *b, struct policy_set **ret_set,
 			 struct yaml_error *error)
 {
 	struct policy_source *source CLEANUP(cleanup_freep) =
@@ -26,12 +26,12 @@ static int load_policies(const struct bundle *b, struct policy_set **ret_set,
 	if (!source)
 		return -ENOMEM;
 	for (size_t i = 0; i < b->files_n; i++)
-		if (b->file[i].kind == BUNDLE_POLICY)
+		if (b->file[i].kind == ROLE_FILE_POLICY)
 			source[n++] = (struct policy_source){b->file[i].name, b->file[i].text};
 	return policy_load(source, n, ret_set, error);
 }
 
-static int load_providers(const struct bundle *b, struct provider_set **ret_set,
+static int load_providers(const struct role_bundle *b, struct provider_set **ret_set,
 			  struct yaml_error *error)
 {
 	struct provider_source *source CLEANUP(cleanup_freep) =
@@ -41,13 +41,13 @@ static int load_providers(const struct bundle *b, struct provider_set **ret_set,
 	if (!source)
 		return -ENOMEM;
 	for (size_t i = 0; i < b->files_n; i++)
-		if (b->file[i].kind == BUNDLE_PROVIDER)
+		if (b->file[i].kind == ROLE_FILE_PROVIDER)
 			source[n++] = (struct provider_source){b->file[i].name, b->file[i].text};
 	return provider_load(source, n, ret_set, error);
 }
 
 /* All of the bundle takes effect, or nothing. */
-static int use_bundle(struct engine_role *er, const struct bundle *b, struct yaml_error *error)
+static int use_bundle(struct engine_role *er, const struct role_bundle *b, struct yaml_error *error)
 {
 	struct config *config CLEANUP(config_freep) = NULL;
 	struct policy_set *policies CLEANUP(policy_set_unrefp) = NULL;
@@ -99,7 +99,7 @@ static void report_bundle(struct engine_role *er, uint64_t id, int outcome, stru
 	peer_send(&er->warden, LINK_BUNDLE_RESULT, id, buf_span(&er->out), -1);
 }
 
-static void take_bundle(struct engine_role *er, uint64_t id, const struct bundle *b)
+static void take_bundle(struct engine_role *er, uint64_t id, const struct role_bundle *b)
 {
 	struct yaml_error error = YAML_ERROR_INIT;
 	int r = use_bundle(er, b, &error);
@@ -110,8 +110,8 @@ static void take_bundle(struct engine_role *er, uint64_t id, const struct bundle
 
 static void read_bundle(struct engine_role *er, const struct link_message *message)
 {
-	struct bundle *b CLEANUP(bundle_freep) = NULL;
-	int r = bundle_read(message->payload, &b);
+	struct role_bundle *b CLEANUP(role_bundle_freep) = NULL;
+	int r = role_bundle_read(message->payload, &b);
 
 	if (r)
 		report_bundle(er, message->id, r, SPAN_LIT("the bundle is malformed"));
@@ -273,7 +273,7 @@ static int init(struct engine_role *er)
 int engine_role_run(const struct role *role)
 {
 	static struct engine_role er;
-	struct bundle *bundle CLEANUP(bundle_freep) = NULL;
+	struct role_bundle *bundle CLEANUP(role_bundle_freep) = NULL;
 	int r = init(&er);
 
 	if (r < 0 || role_start_peer(role, &er.warden, &bundle) < 0)

@@ -12,7 +12,8 @@
 
 DEFINE_FREEP(struct provider_set, provider_set_unref)
 
-static int load(const struct bundle *b, struct provider_set **ret_set, struct yaml_error *error)
+static int load(const struct role_bundle *b, struct provider_set **ret_set,
+		struct yaml_error *error)
 {
 	struct provider_source *source CLEANUP(cleanup_freep) =
 		calloc(b->files_n + 1, sizeof(*source));
@@ -21,7 +22,7 @@ static int load(const struct bundle *b, struct provider_set **ret_set, struct ya
 	if (!source)
 		return -ENOMEM;
 	for (size_t i = 0; i < b->files_n; i++)
-		if (b->file[i].kind == BUNDLE_PROVIDER)
+		if (b->file[i].kind == ROLE_FILE_PROVIDER)
 			source[n++] = (struct provider_source){b->file[i].name, b->file[i].text};
 	return provider_load(source, n, ret_set, error);
 }
@@ -38,7 +39,7 @@ static void put_provider(const struct provider *provider, struct buf *out)
 		   SPAN_ARG(provider_error_template(provider)));
 }
 
-int governed_text(const struct bundle *bundle, const struct config *config, struct buf *out,
+int governed_text(const struct role_bundle *bundle, const struct config *config, struct buf *out,
 		  struct yaml_error *error)
 {
 	struct provider_set *set CLEANUP(provider_set_unrefp) = NULL;

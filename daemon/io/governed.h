@@ -3,12 +3,12 @@
 #pragma once
 
 #include "base/yaml.h"
-#include "io/bundle.h"
+#include "io/role_bundle.h"
 #include "model/config.h"
 
 /* Appends the file's text, made from the providers of a bundle. PARSE_DONE; PARSE_E_BAD or
  * PARSE_E_LIMIT with error set; -ENOMEM. */
-MUST_CHECK int governed_text(const struct bundle *bundle, const struct config *config,
+MUST_CHECK int governed_text(const struct role_bundle *bundle, const struct config *config,
 			     struct buf *out, struct yaml_error *error);
 
 /* Replaces the file by rename: a reader sees the old or the new one, whole. 0 or -errno. */

@@ -16,7 +16,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
-DEFINE_FREEP(struct bundle, bundle_free)
+DEFINE_FREEP(struct role_bundle, role_bundle_free)
 
 /* Bytes of records that wait for one commit. */
 #define GROUP_BYTES_MAX (8u << 20)
@@ -317,7 +317,7 @@ static void tick(struct loop_timer *timer)
 	plan_tick(lr);
 }
 
-static int open_ledger(struct ledger_role *lr, const struct bundle *bundle)
+static int open_ledger(struct ledger_role *lr, const struct role_bundle *bundle)
 {
 	struct buf text = BUF_INIT(4096);
 	int r;
@@ -375,7 +375,7 @@ static int finish(struct ledger_role *lr)
 int ledger_role_run(const struct role *role)
 {
 	static struct ledger_role lr;
-	struct bundle *bundle CLEANUP(bundle_freep) = NULL;
+	struct role_bundle *bundle CLEANUP(role_bundle_freep) = NULL;
 	int r;
 
 	lr.loop = loop_new();

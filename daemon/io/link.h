@@ -27,7 +27,8 @@ enum link_type {
 	/* warden → role */
 	LINK_PEER =
 		1, /* {"role": name} and one end of a socketpair: talk to that role through it */
-	LINK_BUNDLE = 2, /* fd-less payload: configuration and files (see io/bundle.h), to engine */
+	LINK_BUNDLE =
+		2, /* fd-less payload: configuration and files (see io/role_bundle.h), to engine */
 	LINK_STOP = 3, /* finish what is in hand, then exit with 0 */
 	/* reader → engine */
 	LINK_IDENTITY = 4, /* answer to LINK_IDENTIFY: what identity_write() makes, {} when it

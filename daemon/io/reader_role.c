@@ -208,7 +208,7 @@ static void warden_gone(struct peer *peer, int error)
 int reader_role_run(const struct role *role)
 {
 	static struct reader rd;
-	struct bundle *bundle;
+	struct role_bundle *bundle;
 	struct loop *loop = loop_new();
 	int r = 1;
 
@@ -226,7 +226,7 @@ int reader_role_run(const struct role *role)
 	rd.hashes = exe_hash_new();
 	if (!loop || !rd.processes || !rd.hashes || role_start_peer(role, &rd.warden, &bundle) < 0)
 		return 1;
-	bundle_free(bundle);
+	role_bundle_free(bundle);
 	loop_after_batch(loop, work, &rd);
 	if (peer_send(&rd.warden, LINK_READY, 0, SPAN_LIT("{}"), -1) == 0)
 		r = loop_run(loop);

@@ -26,7 +26,7 @@ static void ignore_group_signals(void)
 	sigaction(SIGXFSZ, &ignore, NULL);
 }
 
-static int wait_bundle(struct link *warden, struct bundle **ret_bundle)
+static int wait_bundle(struct link *warden, struct role_bundle **ret_bundle)
 {
 	struct pollfd p = {.fd = link_fd(warden), .events = POLLIN};
 	struct link_message m;
@@ -39,11 +39,11 @@ static int wait_bundle(struct link *warden, struct bundle **ret_bundle)
 		return r;
 	if (r == 1 || m.type != LINK_BUNDLE || m.fd >= 0)
 		return -EBADMSG;
-	r = bundle_read(m.payload, ret_bundle);
+	r = role_bundle_read(m.payload, ret_bundle);
 	return r > 0 ? -EBADMSG : r;
 }
 
-int role_start(const struct role *role, struct link **ret_warden, struct bundle **ret_bundle)
+int role_start(const struct role *role, struct link **ret_warden, struct role_bundle **ret_bundle)
 {
 	struct sandbox sandbox = {
 		.role = role->self,
@@ -78,7 +78,7 @@ int role_start(const struct role *role, struct link **ret_warden, struct bundle 
 	return 0;
 }
 
-int role_start_peer(const struct role *role, struct peer *warden, struct bundle **ret_bundle)
+int role_start_peer(const struct role *role, struct peer *warden, struct role_bundle **ret_bundle)
 {
 	struct link *link;
 	int r = role_start(role, &link, ret_bundle);

@@ -2,7 +2,7 @@
 /* How the process of a role begins: descriptors from the warden, sandbox, and the first bundle. */
 #pragma once
 
-#include "io/bundle.h"
+#include "io/role_bundle.h"
 #include "io/link.h"
 #include "io/peer.h"
 #include "io/sandbox.h"
@@ -25,11 +25,11 @@ struct role {
 /* Enters the sandbox, opens the link to the warden and waits for the first LINK_BUNDLE. 0 or
  * -errno, logged. */
 MUST_CHECK int role_start(const struct role *role, struct link **ret_warden,
-			  struct bundle **ret_bundle);
+			  struct role_bundle **ret_bundle);
 
 /* The same for a role with an event loop: warden's loop, message, gone and data are set. */
 MUST_CHECK int role_start_peer(const struct role *role, struct peer *warden,
-			       struct bundle **ret_bundle);
+			       struct role_bundle **ret_bundle);
 
 /* The role that a LINK_PEER or LINK_BROKEN names, or _LINK_ROLE_COUNT. */
 enum link_role role_named(struct span payload);

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-DEFINE_FREEP(struct bundle, bundle_free)
+DEFINE_FREEP(struct role_bundle, role_bundle_free)
 DEFINE_FREEP(struct config, config_free)
 
 static int check_owner(const char *path, const struct stat *st, struct yaml_error *error)
@@ -85,7 +85,7 @@ int source_file(const char *path, struct buf *out, struct yaml_error *error)
 
 /* Spans into a growing buffer would move: files are noted by offset until all are read. */
 struct reader {
-	struct bundle *bundle;
+	struct role_bundle *bundle;
 	struct yaml_error *error;
 	size_t room;
 	size_t *begin;
@@ -94,7 +94,7 @@ struct reader {
 static int grow(struct reader *rd)
 {
 	size_t room = rd->room ? 2 * rd->room : 64;
-	struct bundle_file *file;
+	struct role_file *file;
 	size_t *begin;
 
 	if (rd->bundle->files_n < rd->room)
@@ -111,9 +111,9 @@ static int grow(struct reader *rd)
 	return 0;
 }
 
-static int add_file(struct reader *rd, enum bundle_kind kind, const char *path)
+static int add_file(struct reader *rd, enum role_file_kind kind, const char *path)
 {
-	struct bundle *b = rd->bundle;
+	struct role_bundle *b = rd->bundle;
 	size_t begin = b->texts.n;
 	int r;
 
@@ -127,7 +127,7 @@ static int add_file(struct reader *rd, enum bundle_kind kind, const char *path)
 		r = source_file(path, &b->texts, rd->error);
 	if (r)
 		return r;
-	b->file[b->files_n] = (struct bundle_file){
+	b->file[b->files_n] = (struct role_file){
 		.kind = kind,
 		.name = strdup(path),
 		.text = span_of(NULL, b->texts.n - begin),
@@ -154,7 +154,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static int add_folder(struct reader *rd, enum bundle_kind kind, const char *path)
+static int add_folder(struct reader *rd, enum role_file_kind kind, const char *path)
 {
 	struct dirent **entry = NULL;
 	int n = scandir(path, &entry, is_yaml, by_name), r = PARSE_DONE;
@@ -174,7 +174,7 @@ static int add_folder(struct reader *rd, enum bundle_kind kind, const char *path
 	return r;
 }
 
-static int add_path(struct reader *rd, enum bundle_kind kind, const char *path)
+static int add_path(struct reader *rd, enum role_file_kind kind, const char *path)
 {
 	struct stat st;
 
@@ -189,7 +189,7 @@ static int add_path(struct reader *rd, enum bundle_kind kind, const char *path)
 	return add_folder(rd, kind, path);
 }
 
-static int add_list(struct reader *rd, enum bundle_kind kind, const struct config_list *list)
+static int add_list(struct reader *rd, enum role_file_kind kind, const struct config_list *list)
 {
 	for (size_t i = 0; i < list->n; i++) {
 		int r = add_path(rd, kind, list->item[i]);
@@ -202,7 +202,7 @@ static int add_list(struct reader *rd, enum bundle_kind kind, const struct confi
 
 static int add_builtin(struct reader *rd, const struct source_builtin *builtin, size_t n)
 {
-	struct bundle *b = rd->bundle;
+	struct role_bundle *b = rd->bundle;
 
 	for (size_t i = 0; i < n; i++) {
 		size_t begin = b->texts.n;
@@ -212,8 +212,8 @@ static int add_builtin(struct reader *rd, const struct source_builtin *builtin, 
 			r = buf_put(&b->texts, builtin[i].text);
 		if (r < 0)
 			return r;
-		b->file[b->files_n] = (struct bundle_file){
-			.kind = BUNDLE_PROVIDER,
+		b->file[b->files_n] = (struct role_file){
+			.kind = ROLE_FILE_PROVIDER,
 			.name = strdup(builtin[i].name),
 			.text = span_of(NULL, builtin[i].text.n),
 		};
@@ -227,19 +227,20 @@ static int add_builtin(struct reader *rd, const struct source_builtin *builtin, 
 static int read_lists(struct reader *rd, const struct config *config,
 		      const struct source_builtin *builtin, size_t builtin_n)
 {
-	int r = add_list(rd, BUNDLE_POLICY, &config->policies);
+	int r = add_list(rd, ROLE_FILE_POLICY, &config->policies);
 
 	if (!r && config->providers.set)
-		r = add_list(rd, BUNDLE_PROVIDER, &config->providers);
+		r = add_list(rd, ROLE_FILE_PROVIDER, &config->providers);
 	else if (!r)
 		r = add_builtin(rd, builtin, builtin_n);
 	return r;
 }
 
 int source_read(const char *config_path, const struct source_builtin *builtin, size_t builtin_n,
-		struct bundle **ret_bundle, struct config **ret_config, struct yaml_error *error)
+		struct role_bundle **ret_bundle, struct config **ret_config,
+		struct yaml_error *error)
 {
-	struct bundle *b CLEANUP(bundle_freep) = calloc(1, sizeof(*b));
+	struct role_bundle *b CLEANUP(role_bundle_freep) = calloc(1, sizeof(*b));
 	struct config *config CLEANUP(config_freep) = NULL;
 	struct reader rd = {.bundle = b, .error = error};
 	const char *name = config_path ? config_path : "built-in configuration";

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "base/yaml.h"
-#include "io/bundle.h"
+#include "io/role_bundle.h"
 #include "model/config.h"
 
 /* Appends a whole file of at most AICP_YAML_BYTES_MAX bytes. PARSE_DONE; PARSE_E_BAD or
@@ -26,5 +26,5 @@ struct source_builtin {
  * ret_config is that configuration. Outcomes as above; also what config_parse() returns.
  */
 MUST_CHECK int source_read(const char *config_path, const struct source_builtin *builtin,
-			   size_t builtin_n, struct bundle **ret_bundle, struct config **ret_config,
-			   struct yaml_error *error);
+			   size_t builtin_n, struct role_bundle **ret_bundle,
+			   struct config **ret_config, struct yaml_error *error);

@@ -9,11 +9,11 @@
 #include <errno.h>
 #include <stdio.h>
 
-DEFINE_FREEP(struct bundle, bundle_free)
+DEFINE_FREEP(struct role_bundle, role_bundle_free)
 DEFINE_FREEP(struct config, config_free)
 DEFINE_FREEP(struct policy_set, policy_set_unref)
 
-static int load_policies(const struct bundle *b, struct policy_set **ret_set,
+static int load_policies(const struct role_bundle *b, struct policy_set **ret_set,
 			 struct yaml_error *error)
 {
 	struct policy_source *source CLEANUP(cleanup_freep) =
@@ -23,14 +23,14 @@ static int load_policies(const struct bundle *b, struct policy_set **ret_set,
 	if (!source)
 		return -ENOMEM;
 	for (size_t i = 0; i < b->files_n; i++)
-		if (b->file[i].kind == BUNDLE_POLICY)
+		if (b->file[i].kind == ROLE_FILE_POLICY)
 			source[n++] = (struct policy_source){b->file[i].name, b->file[i].text};
 	return policy_load(source, n, ret_set, error);
 }
 
 int warden_check(const struct warden_options *o)
 {
-	struct bundle *b CLEANUP(bundle_freep) = NULL;
+	struct role_bundle *b CLEANUP(role_bundle_freep) = NULL;
 	struct config *config CLEANUP(config_freep) = NULL;
 	struct policy_set *set CLEANUP(policy_set_unrefp) = NULL;
 	struct yaml_error error = YAML_ERROR_INIT;

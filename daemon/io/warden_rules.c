@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-DEFINE_FREEP(struct bundle, bundle_free)
+DEFINE_FREEP(struct role_bundle, role_bundle_free)
 DEFINE_FREEP(struct config, config_free)
 
 static void clear_buf(struct buf *b)
@@ -39,7 +39,7 @@ static int check_same(const struct config *old, const struct config *new, const 
 }
 
 /* Serialises a bundle for the engine into the candidate. */
-static int make_candidate(struct warden *w, struct bundle *b, const struct config *config,
+static int make_candidate(struct warden *w, struct role_bundle *b, const struct config *config,
 			  struct yaml_error *error)
 {
 	int r;
@@ -57,7 +57,7 @@ static int make_candidate(struct warden *w, struct bundle *b, const struct confi
 	b->state_dir = strdup(w->state_dir);
 	if (!b->state_dir)
 		return -ENOMEM;
-	r = bundle_write(b, &w->candidate);
+	r = role_bundle_write(b, &w->candidate);
 	if (r == -EILSEQ)
 		return yaml_error_set(error, b->config_name, 0,
 				      "a path in it is not UTF-8; rename it");
@@ -89,7 +89,7 @@ int rules_read_first(struct warden *w)
 int rules_complete_first(struct warden *w)
 {
 	struct yaml_error error = YAML_ERROR_INIT;
-	struct bundle *b CLEANUP(bundle_freep) = TAKE(w->first);
+	struct role_bundle *b CLEANUP(role_bundle_freep) = TAKE(w->first);
 	int r = make_candidate(w, b, w->config, &error);
 
 	say_error(r, &error);
@@ -104,8 +104,8 @@ int rules_complete_first(struct warden *w)
 /* Roles other than the engine need no files and no key. */
 static int plain_bundle(struct warden *w, struct buf *out)
 {
-	struct bundle *b CLEANUP(bundle_freep) = NULL;
-	int r = bundle_read(buf_span(&w->good), &b);
+	struct role_bundle *b CLEANUP(role_bundle_freep) = NULL;
+	int r = role_bundle_read(buf_span(&w->good), &b);
 
 	if (r)
 		return r < 0 ? r : -EBADMSG;
@@ -114,7 +114,7 @@ static int plain_bundle(struct warden *w, struct buf *out)
 	for (size_t i = 0; i < b->files_n; i++)
 		free(b->file[i].name);
 	b->files_n = 0;
-	return bundle_write(b, out);
+	return role_bundle_write(b, out);
 }
 
 void rules_send(struct warden *w, struct child *child)
@@ -211,7 +211,7 @@ static void refuse_reload(struct warden *w, const char *error)
 /* Reads everything anew and gives it to the engine to try. > 0 with error, or -errno. */
 static int try_reload(struct warden *w, struct yaml_error *error)
 {
-	struct bundle *b CLEANUP(bundle_freep) = NULL;
+	struct role_bundle *b CLEANUP(role_bundle_freep) = NULL;
 	struct config *config CLEANUP(config_freep) = NULL;
 	const struct warden_options *o = w->options;
 	int r = source_read(o->config_path, o->builtin, o->builtin_n, &b, &config, error);

@@ -164,15 +164,15 @@ static int lock(struct warden *w)
 	return -EBUSY;
 }
 
-static int new_key(int dir, uint8_t key[BUNDLE_KEY_BYTES])
+static int new_key(int dir, uint8_t key[ROLE_KEY_BYTES])
 {
 	int fd CLEANUP(cleanup_closep) =
 		openat(dir, KEY_FILE, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return -errno;
-	if (getrandom(key, BUNDLE_KEY_BYTES, 0) != BUNDLE_KEY_BYTES ||
-	    write(fd, key, BUNDLE_KEY_BYTES) != BUNDLE_KEY_BYTES || fsync(fd) < 0) {
+	if (getrandom(key, ROLE_KEY_BYTES, 0) != ROLE_KEY_BYTES ||
+	    write(fd, key, ROLE_KEY_BYTES) != ROLE_KEY_BYTES || fsync(fd) < 0) {
 		unlinkat(dir, KEY_FILE, 0);
 		return -EIO;
 	}

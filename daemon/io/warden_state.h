@@ -52,13 +52,13 @@ struct warden {
 	enum warden_stage stage;
 	int status;
 	struct config *config;
-	struct bundle *first; /* until rules_complete_first() */
+	struct role_bundle *first; /* until rules_complete_first() */
 	char *state_dir, *runtime_dir;
 	int lock_fd, self_fd;
 	int shim_fd, api_fd, tcp_fd; /* listening */
 	struct child child[_LINK_ROLE_COUNT];
 	struct loop_timer stop;
-	uint8_t key[BUNDLE_KEY_BYTES];
+	uint8_t key[ROLE_KEY_BYTES];
 	uint64_t next_id;
 	/* what the engine runs with, and what it is trying */
 	struct buf good, candidate;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "io/bundle.h"
+#include "io/role_bundle.h"
 
 #include "aicp/limits.h"
 #include "base/cleanup.h"
@@ -10,21 +10,21 @@
 #include <errno.h>
 
 DEFINE_FREEP(struct json_scan, json_scan_free)
-DEFINE_FREEP(struct bundle, bundle_free)
+DEFINE_FREEP(struct role_bundle, role_bundle_free)
 
 /* A handful of keys, and four tokens for every file's three keys and values. */
 #define TOKENS_MAX (32u + 8u * AICP_BUNDLE_FILES_MAX)
 
-static const char *const kind_name[_BUNDLE_KIND_COUNT] = {
-	[BUNDLE_POLICY] = "policy",
-	[BUNDLE_PROVIDER] = "provider",
+static const char *const kind_name[_ROLE_FILE_KIND_COUNT] = {
+	[ROLE_FILE_POLICY] = "policy",
+	[ROLE_FILE_PROVIDER] = "provider",
 };
 
-static void write_files(const struct bundle *bundle, struct json_write *w)
+static void write_files(const struct role_bundle *bundle, struct json_write *w)
 {
 	json_write_array(w, "files");
 	for (size_t i = 0; i < bundle->files_n; i++) {
-		const struct bundle_file *f = &bundle->file[i];
+		const struct role_file *f = &bundle->file[i];
 
 		json_write_object(w, NULL);
 		json_write_str(w, "kind", kind_name[f->kind]);
@@ -35,9 +35,9 @@ static void write_files(const struct bundle *bundle, struct json_write *w)
 	json_write_end_array(w);
 }
 
-int bundle_write(const struct bundle *bundle, struct buf *out)
+int role_bundle_write(const struct role_bundle *bundle, struct buf *out)
 {
-	char key[2 * BUNDLE_KEY_BYTES];
+	char key[2 * ROLE_KEY_BYTES];
 	struct json_write w;
 
 	if (!utf8_valid(bundle->config) || !utf8_valid(span_str(bundle->config_name)) ||
@@ -61,7 +61,7 @@ int bundle_write(const struct bundle *bundle, struct buf *out)
 	return out->err;
 }
 
-void bundle_free(struct bundle *bundle)
+void role_bundle_free(struct role_bundle *bundle)
 {
 	if (!bundle)
 		return;
@@ -111,22 +111,22 @@ static int read_name(const struct json *j, uint32_t t, const char *key, struct b
 	return PARSE_DONE;
 }
 
-static int read_file(const struct json *j, uint32_t t, struct buf *texts, struct bundle_file *f)
+static int read_file(const struct json *j, uint32_t t, struct buf *texts, struct role_file *f)
 {
 	struct span kind = SPAN_NULL;
 	int r = read_text(j, t, "kind", texts, &kind);
 
-	for (unsigned i = 0; !r && i < _BUNDLE_KIND_COUNT; i++) {
+	for (unsigned i = 0; !r && i < _ROLE_FILE_KIND_COUNT; i++) {
 		if (!span_eq_str(kind, kind_name[i]))
 			continue;
-		f->kind = (enum bundle_kind)i;
+		f->kind = (enum role_file_kind)i;
 		r = read_text(j, t, "text", texts, &f->text);
 		return r ? r : read_name(j, t, "name", texts, &f->name);
 	}
 	return r ? r : PARSE_E_BAD;
 }
 
-static int read_files(const struct json *j, struct bundle *b)
+static int read_files(const struct json *j, struct role_bundle *b)
 {
 	uint32_t files = json_get(j, 0, "files");
 	size_t n = 0;
@@ -150,7 +150,7 @@ static int read_files(const struct json *j, struct bundle *b)
 	return PARSE_DONE;
 }
 
-static int read_flags(const struct json *j, struct bundle *b)
+static int read_flags(const struct json *j, struct role_bundle *b)
 {
 	uint32_t rootless = json_get(j, 0, "rootless"), key = json_get(j, 0, "key");
 
@@ -163,10 +163,10 @@ static int read_flags(const struct json *j, struct bundle *b)
 	return PARSE_DONE;
 }
 
-int bundle_read(struct span json, struct bundle **ret_bundle)
+int role_bundle_read(struct span json, struct role_bundle **ret_bundle)
 {
 	struct json_scan *scan CLEANUP(json_scan_freep) = json_scan_new(TOKENS_MAX);
-	struct bundle *b CLEANUP(bundle_freep) = calloc(1, sizeof(*b));
+	struct role_bundle *b CLEANUP(role_bundle_freep) = calloc(1, sizeof(*b));
 	struct json j;
 	int r;
 
