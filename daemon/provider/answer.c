@@ -27,16 +27,14 @@ struct provider_answer *provider_answer_new(const struct provider *provider, str
 
 	if (!a)
 		return NULL;
-	a->scan = json_scan_new(AICP_JSON_TOKENS_MAX);
-	if (!a->scan)
-		return NULL;
 	a->model = BUF_INIT(NAME_BYTES_MAX);
 	a->finish_reason = BUF_INIT(NAME_BYTES_MAX);
 	for (unsigned i = 0; i < AICP_PROVIDER_COUNTERS_MAX; i++)
 		a->counter[i] = UNKNOWN;
 	if (o && o->shape && o->shape->answer)
 		a->shape = o->shape;
-	return TAKE(a);
+	a->scan = json_scan_new(AICP_JSON_TOKENS_MAX);
+	return a->scan ? TAKE(a) : NULL;
 }
 
 void provider_answer_free(struct provider_answer *answer)

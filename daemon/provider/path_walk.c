@@ -138,28 +138,40 @@ static int take_here(struct path_walk *walk, const struct set *set, uint32_t t)
 	return PARSE_DONE;
 }
 
-/* Equal to a lower-case ASCII key but for case, by Unicode's simple folding: long s and the Kelvin
- * sign are an s and a k to decoders that fold (Go's encoding/json among them). */
+/* Characters outside ASCII that some decoder takes for an ASCII letter when it ignores case: by
+ * simple folding (Go's encoding/json) or by mapping to upper or lower case (Java's
+ * equalsIgnoreCase). */
+static const struct {
+	struct span bytes;
+	uint8_t letter;
+} foreign[] = {
+	{SPAN_LIT("\xc5\xbf"), 's'}, /* U+017F long s */
+	{SPAN_LIT("\xe2\x84\xaa"), 'k'}, /* U+212A Kelvin sign */
+	{SPAN_LIT("\xc4\xb0"), 'i'}, /* U+0130 I with a dot */
+	{SPAN_LIT("\xc4\xb1"), 'i'}, /* U+0131 i without a dot */
+};
+
+/* The lower-case letter that s begins with, to the most generous decoder; *ret_n: its bytes. */
+static uint8_t fold(struct span s, size_t *ret_n)
+{
+	for (size_t i = 0; s.p[0] >= 0x80 && i < sizeof(foreign) / sizeof(*foreign); i++) {
+		if (span_starts(s, foreign[i].bytes)) {
+			*ret_n = foreign[i].bytes.n;
+			return foreign[i].letter;
+		}
+	}
+	*ret_n = 1;
+	return span_ascii_lower(s.p[0]);
+}
+
 static bool folds_to(struct span s, const char *key, size_t key_n)
 {
-	size_t at = 0;
+	size_t at = 0, n;
 
-	for (size_t i = 0; i < s.n; at++) {
-		struct span rest = span_sub(s, i, s.n);
-		uint8_t c = span_ascii_lower(s.p[i]);
-		size_t n = 1;
-
-		if (span_starts(rest, SPAN_LIT("\xc5\xbf"))) {
-			c = 's';
-			n = 2;
-		} else if (span_starts(rest, SPAN_LIT("\xe2\x84\xaa"))) {
-			c = 'k';
-			n = 3;
-		}
-		if (at == key_n || c != span_ascii_lower((uint8_t)key[at]))
+	for (size_t i = 0; i < s.n; i += n, at++)
+		if (at == key_n ||
+		    fold(span_sub(s, i, s.n), &n) != span_ascii_lower((uint8_t)key[at]))
 			return false;
-		i += n;
-	}
 	return at == key_n;
 }
 

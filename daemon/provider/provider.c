@@ -80,13 +80,11 @@ int provider_load(const struct provider_source *sources, size_t n, struct provid
 		return -ENOMEM;
 	set->refs = 1;
 	set->provider = calloc(n + 1, sizeof(struct provider *));
-	if (!set->provider)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
+	r = set->provider ? PARSE_DONE : -ENOMEM;
+	for (size_t i = 0; i < n && !r; i++)
 		r = add(set, &sources[i], error);
-		if (r)
-			return r;
-	}
+	if (r)
+		return r;
 	if (hosts_sort(&set->hosts, &twice) != PARSE_DONE)
 		return yaml_error_set(error, sources[twice->owner].name, 0,
 				      "host `%s%.*s` is listed twice; a host has one provider",

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Providers as data: one YAML file each (policies/providers/NAME.yaml) says which hosts are its, which paths are
- * which operation, how a call is read out of the request body, how usage is read out of an answer, and what
- * an error looks like to its clients. Nothing in this folder knows a provider by name.
+ * Providers as data: one YAML file each (policies/providers/NAME.yaml) says which hosts are its,
+ * which paths are which operation, how a call is read out of the request body, how usage is read
+ * out of an answer, and what an error looks like to its clients. Nothing in this folder knows a
+ * provider by name.
  */
 #pragma once
 
@@ -18,12 +19,14 @@ struct provider_source {
 
 struct provider_set; /* immutable, counted references */
 
-/* Loads all files as one set, or nothing: PARSE_DONE, PARSE_E_BAD or PARSE_E_LIMIT with error set, -ENOMEM. */
+/* Loads all files as one set, or nothing: PARSE_DONE, PARSE_E_BAD or PARSE_E_LIMIT with error set,
+ * -ENOMEM. */
 MUST_CHECK int provider_load(const struct provider_source *sources, size_t n,
 			     struct provider_set **ret_set, struct yaml_error *error);
 struct provider_set *provider_set_ref(struct provider_set *set);
 void provider_set_unref(struct provider_set *set);
-const char *provider_set_digest(const struct provider_set *set); /* SHA-256 over the files, hexadecimal */
+const char *
+provider_set_digest(const struct provider_set *set); /* SHA-256 over the files, hexadecimal */
 
 struct provider; /* one file; borrowed from the set */
 size_t provider_set_count(const struct provider_set *set);
@@ -35,27 +38,28 @@ struct span provider_name(const struct provider *provider);
 size_t provider_hosts(const struct provider *provider, const struct span **ret_hosts);
 
 /*
- * Reads one request into facts: provider, operation, and what the operation's shape says (model, prompt, system,
- * tools, ...). body is decoded (no chunking, no compression); scan is scratch. Outcomes:
- *   PARSE_DONE    facts are set; `parse` is "ok". An operation that the file does not know is "unknown" and carries
- *                 text.all when its body is JSON.
- *   PARSE_E_BAD   the body of a known operation is malformed, ambiguous (duplicate keys, keys of the shape
- *                 that collide when case is ignored), or of wrong types; `parse` is "malformed", `parse.error` says why.
- *   PARSE_E_LIMIT over a limit; `parse` is "too-large".
- *   -ENOMEM
+ * Reads one request into facts: provider, operation, and what the operation's shape says (model,
+ * prompt, system, tools, ...). body is decoded (no chunking, no compression); scan is scratch.
+ * Outcomes: PARSE_DONE    facts are set; `parse` is "ok". An operation that the file does not know
+ * is "unknown" and carries text.all when its body is JSON. PARSE_E_BAD   the body of a known
+ * operation is malformed, ambiguous (duplicate keys, keys of the shape that collide when case is
+ * ignored), or of wrong types; `parse` is "malformed", `parse.error` says why. PARSE_E_LIMIT over a
+ * limit; `parse` is "too-large". -ENOMEM
  */
 MUST_CHECK int provider_request(const struct provider *provider, const struct message *head,
 				struct span body, struct json_scan *scan, struct facts *facts);
 
-/* Token counts of one answer, OpenTelemetry's meaning: input includes cached tokens, output includes reasoning. -1 unknown. */
+/* Token counts of one answer, OpenTelemetry's meaning: input includes cached tokens, output
+ * includes reasoning. -1 unknown. */
 struct provider_usage {
 	int64_t input_tokens, output_tokens;
 	int64_t cache_read_input_tokens, cache_creation_input_tokens, reasoning_output_tokens;
-	struct span model;         /* response model; borrowed from the reader */
+	struct span model; /* response model; borrowed from the reader */
 	struct span finish_reason; /* first choice's; borrowed from the reader */
 };
 
-/* Reads usage out of an answer, streamed or not, for the operation that answers to method and path. */
+/* Reads usage out of an answer, streamed or not, for the operation that answers to method and path.
+ */
 struct provider_answer;
 struct provider_answer *provider_answer_new(const struct provider *provider, struct span method,
 					    struct span path);
@@ -63,11 +67,12 @@ void provider_answer_free(struct provider_answer *answer);
 /* A whole JSON answer. Same outcomes as provider_request() without facts. */
 MUST_CHECK int provider_answer_json(struct provider_answer *answer, struct span body);
 /* One event of an event stream: its event name (may be empty) and data. "[DONE]" is known. */
-MUST_CHECK int provider_answer_event(struct provider_answer *answer, struct span event, struct span data);
+MUST_CHECK int provider_answer_event(struct provider_answer *answer, struct span event,
+				     struct span data);
 void provider_answer_usage(const struct provider_answer *answer, struct provider_usage *ret_usage);
 
-/* A whole HTTP/1.1 403 in the provider's error shape: x-should-retry: false, x-aicp-decision-id, Connection: close;
- * message is UTF-8 text for people and is escaped here. 0, -ENOMEM, -E2BIG. */
+/* A whole HTTP/1.1 403 in the provider's error shape: x-should-retry: false, x-aicp-decision-id,
+ * Connection: close; message is UTF-8 text for people and is escaped here. 0, -ENOMEM, -E2BIG. */
 int provider_refusal(const struct provider *provider, struct span decision_id, struct span message,
 		     struct buf *out);
 /* The error body with %MESSAGE% where the text goes, on one line, for the shim's governed file. */

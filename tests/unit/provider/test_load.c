@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Provider files: what is refused, and where; hosts, paths and refusals. */
+/* Provider files: what is refused, and where; hosts and paths. */
 #include "unit/provider/vectors.h"
 
 #include "provider/operation.h"
@@ -66,96 +66,87 @@ static void expect_refused(const char *text, const char *message)
 	yaml_error_deinit(&error);
 }
 
+/* What stands in the place of which line, and what is said of it. */
+static const struct {
+	size_t line;
+	const char *instead, *message;
+} refused[] = {
+	{0, "", "acme.yaml:1: `name` is missing"},
+	{0, "name: Acme\n", "acme.yaml:1: `name` has to be"},
+	{0, "name: [acme]\n", "acme.yaml:1: `name` has to be"},
+	{0, "nmae: acme\n", "acme.yaml:1: unknown key `nmae`; did you mean `name`?"},
+	{1, "", "`hosts` is missing"},
+	{1, "hosts: []\n", "acme.yaml:2: `hosts` has to be a list of at least one"},
+	{1, "hosts: [API.acme.example]\n", "acme.yaml:2: a host is a lower-case name"},
+	{1, "hosts: [\"acme.example:443\"]\n", "acme.yaml:2: a host is"},
+	{1, "hosts: [\"*\"]\n", "acme.yaml:2: a host is"},
+	{1, "hosts: [\"a.*.example\"]\n", "acme.yaml:2: a host is"},
+	{1, "hosts: [a..b]\n", "acme.yaml:2: a host is"},
+	{1, "hosts: [\"a.\"]\n", "acme.yaml:2: a host is"},
+	{1, "hosts: [a.example, b.example, a.example]\n", "host `a.example` is listed twice"},
+	{2, "", "`operations` is missing"},
+	{2, "operations: {}\n", "acme.yaml:3: `operations` has to be a list"},
+	{2, "operations:\n  - {path: /a, name: a}\n", "acme.yaml:4: an operation needs"},
+	{2, "operations:\n  - {method: GET, path: a, name: a}\n", "acme.yaml:4: a path begins"},
+	{2, "operations:\n  - {method: GET, path: /a, name: a, shap: ask}\n",
+	 "acme.yaml:4: unknown key `shap`; did you mean `shape`?"},
+	{2, "operations:\n  - {method: GET, path: /a, name: a, shape: aks}\n",
+	 "acme.yaml:4: no shape `aks` in `shapes`; did you mean `ask`?"},
+	{2, "operations:\n  - {method: GET, path: /a, name: a, under: x}\n",
+	 "acme.yaml:4: `under` needs a `shape`"},
+	{2,
+	 "operations:\n  - {method: GET, path: \"/a/{x}\", name: a}\n"
+	 "  - {method: GET, path: \"/A/{y}\", name: b}\n",
+	 "acme.yaml:5: operation `a` has this method and path already"},
+	{3, "", "no shape `ask`"},
+	{3, "shapes:\n  ask: {requests: {}}\n",
+	 "acme.yaml:7: unknown key `requests`; did you mean `request`?"},
+	{3, "shapes:\n  ask: {request: {promt: q}}\n",
+	 "unknown key `promt`; did you mean `prompt`?"},
+	{3, "shapes:\n  ask:\n    request:\n      prompt: {a: b}\n",
+	 "acme.yaml:9: a path or a list of paths"},
+	{3, "shapes:\n  ask: {request: {unjudged: q}}\n", "a mapping of names to paths"},
+	{3, "shapes:\n  ask: {request: {labels: q}}\n", "a list of keys"},
+	{3, "shapes:\n  ask: {request: {prompt: \"\"}}\n", "the path is empty"},
+	{3, "shapes:\n  ask: {request: {prompt: a..b}}\n", "bad path `a..b`: a key of 1 to 64"},
+	{3, "shapes:\n  ask: {request: {prompt: \"a[\"}}\n", "a key of 1 to 64"},
+	{3, "shapes:\n  ask: {request: {prompt: \"a[b]\"}}\n", "`=` or `!=` is expected"},
+	{3, "shapes:\n  ask: {request: {prompt: \"a[b=]\"}}\n", "a value is expected"},
+	{3, "shapes:\n  ask: {request: {prompt: \"a[b=c|]\"}}\n", "a value is expected"},
+	{3, "shapes:\n  ask: {request: {prompt: \"a[b=c\"}}\n", "does not end with its bracket"},
+	{3, "shapes:\n  ask: {request: {prompt: \"a{b=c]\"}}\n", "does not end with its bracket"},
+	{3, "shapes:\n  ask: {request: {prompt: \"a[:text]\"}}\n", "a kind is string, number"},
+	{3, "shapes:\n  ask: {request: {prompt: \"a.**.b\"}}\n", "`**` can only be the last"},
+	{3, "shapes:\n  ask: {request: {prompt: \"a[]b\"}}\n", "is expected between two steps"},
+	{3, "shapes:\n  ask: {request: {prompt: \"a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q\"}}\n",
+	 "more than 16 steps"},
+	{3, "shapes:\n  ask: {answer: {input_tokens: a}}\n", "`usage` is missing"},
+	{3, "shapes:\n  ask: {answer: {usage: u, input_token: a}}\n",
+	 "did you mean `input_tokens`?"},
+	{4, "", "`refusal` is missing"},
+	{4, "refusal: {}\n", "`refusal` has to be a mapping with `body`"},
+	{4, "refusal: {body: '{\"oops\":1}'}\n", "with %MESSAGE% once"},
+	{4, "refusal: {body: '{\"oops\":%MESSAGE%}'}\n",
+	 "is not JSON with %MESSAGE% inside a string"},
+	{4, "refusal: {body: '{\"oops\":\"%MESSAGE%\"'}\n", "is not JSON with %MESSAGE%"},
+	{4, "refusal: {body: \"{\\\"a\\\":\\n\\\"%MESSAGE%\\\"}\"}\n", "one line"},
+	{4, "refusal: {body: '{\"a\":\"%MESSAGE%\"}', headers: {Connection: x}}\n", "a header is"},
+	{4, "refusal: {body: '{\"a\":\"%MESSAGE%\"}', headers: {connection: x}}\n", "a header is"},
+	{4, "refusal: {body: '{\"a\":\"%MESSAGE%\"}', headers: {x-a: \"b\\r\\nc: d\"}}\n",
+	 "a header is"},
+	{4, "refusal: {body: '{\"a\":\"%MESSAGE%\"}', status: 200}\n", "unknown key `status`"},
+	{4, "refusal: {body: '{\"a\":\"%MESSAGE%\"}'}\n---\nname: b\n",
+	 "a provider file is one mapping"},
+};
+
 static void test_refused(void **state)
 {
-	static const struct {
-		size_t line;
-		const char *instead, *message;
-	} row[] = {
-		{0, "", "acme.yaml:1: `name` is missing"},
-		{0, "name: Acme\n", "acme.yaml:1: `name` has to be"},
-		{0, "name: [acme]\n", "acme.yaml:1: `name` has to be"},
-		{0, "nmae: acme\n", "acme.yaml:1: unknown key `nmae`; did you mean `name`?"},
-		{1, "", "`hosts` is missing"},
-		{1, "hosts: []\n", "acme.yaml:2: `hosts` has to be a list of at least one"},
-		{1, "hosts: [API.acme.example]\n", "acme.yaml:2: a host is a lower-case name"},
-		{1, "hosts: [\"acme.example:443\"]\n", "acme.yaml:2: a host is"},
-		{1, "hosts: [\"*\"]\n", "acme.yaml:2: a host is"},
-		{1, "hosts: [\"a.*.example\"]\n", "acme.yaml:2: a host is"},
-		{1, "hosts: [a..b]\n", "acme.yaml:2: a host is"},
-		{1, "hosts: [\"a.\"]\n", "acme.yaml:2: a host is"},
-		{1, "hosts: [a.example, b.example, a.example]\n",
-		 "host `a.example` is listed twice"},
-		{2, "", "`operations` is missing"},
-		{2, "operations: {}\n", "acme.yaml:3: `operations` has to be a list"},
-		{2, "operations:\n  - {path: /a, name: a}\n", "acme.yaml:4: an operation needs"},
-		{2, "operations:\n  - {method: GET, path: a, name: a}\n",
-		 "acme.yaml:4: a path begins"},
-		{2, "operations:\n  - {method: GET, path: /a, name: a, shap: ask}\n",
-		 "acme.yaml:4: unknown key `shap`; did you mean `shape`?"},
-		{2, "operations:\n  - {method: GET, path: /a, name: a, shape: aks}\n",
-		 "acme.yaml:4: no shape `aks` in `shapes`; did you mean `ask`?"},
-		{2, "operations:\n  - {method: GET, path: /a, name: a, under: x}\n",
-		 "acme.yaml:4: `under` needs a `shape`"},
-		{2,
-		 "operations:\n  - {method: GET, path: \"/a/{x}\", name: a}\n"
-		 "  - {method: GET, path: \"/A/{y}\", name: b}\n",
-		 "acme.yaml:5: operation `a` has this method and path already"},
-		{3, "", "no shape `ask`"},
-		{3, "shapes:\n  ask: {requests: {}}\n",
-		 "acme.yaml:7: unknown key `requests`; did you mean `request`?"},
-		{3, "shapes:\n  ask: {request: {promt: q}}\n",
-		 "unknown key `promt`; did you mean `prompt`?"},
-		{3, "shapes:\n  ask:\n    request:\n      prompt: {a: b}\n",
-		 "acme.yaml:9: a path or a list of paths"},
-		{3, "shapes:\n  ask: {request: {unjudged: q}}\n", "a mapping of names to paths"},
-		{3, "shapes:\n  ask: {request: {labels: q}}\n", "a list of keys"},
-		{3, "shapes:\n  ask: {request: {prompt: \"\"}}\n", "the path is empty"},
-		{3, "shapes:\n  ask: {request: {prompt: a..b}}\n",
-		 "bad path `a..b`: a key of 1 to 64"},
-		{3, "shapes:\n  ask: {request: {prompt: \"a[\"}}\n", "a key of 1 to 64"},
-		{3, "shapes:\n  ask: {request: {prompt: \"a[b]\"}}\n", "`=` or `!=` is expected"},
-		{3, "shapes:\n  ask: {request: {prompt: \"a[b=]\"}}\n", "a value is expected"},
-		{3, "shapes:\n  ask: {request: {prompt: \"a[b=c|]\"}}\n", "a value is expected"},
-		{3, "shapes:\n  ask: {request: {prompt: \"a[b=c\"}}\n",
-		 "does not end with its bracket"},
-		{3, "shapes:\n  ask: {request: {prompt: \"a{b=c]\"}}\n",
-		 "does not end with its bracket"},
-		{3, "shapes:\n  ask: {request: {prompt: \"a[:text]\"}}\n",
-		 "a kind is string, number"},
-		{3, "shapes:\n  ask: {request: {prompt: \"a.**.b\"}}\n",
-		 "`**` can only be the last"},
-		{3, "shapes:\n  ask: {request: {prompt: \"a[]b\"}}\n",
-		 "is expected between two steps"},
-		{3, "shapes:\n  ask: {request: {prompt: \"a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q\"}}\n",
-		 "more than 16 steps"},
-		{3, "shapes:\n  ask: {answer: {input_tokens: a}}\n", "`usage` is missing"},
-		{3, "shapes:\n  ask: {answer: {usage: u, input_token: a}}\n",
-		 "did you mean `input_tokens`?"},
-		{4, "", "`refusal` is missing"},
-		{4, "refusal: {}\n", "`refusal` has to be a mapping with `body`"},
-		{4, "refusal: {body: '{\"oops\":1}'}\n", "with %MESSAGE% once"},
-		{4, "refusal: {body: '{\"oops\":%MESSAGE%}'}\n",
-		 "is not JSON with %MESSAGE% inside a string"},
-		{4, "refusal: {body: '{\"oops\":\"%MESSAGE%\"'}\n", "is not JSON with %MESSAGE%"},
-		{4, "refusal: {body: \"{\\\"a\\\":\\n\\\"%MESSAGE%\\\"}\"}\n", "one line"},
-		{4, "refusal: {body: '{\"a\":\"%MESSAGE%\"}', headers: {Connection: x}}\n",
-		 "a header is"},
-		{4, "refusal: {body: '{\"a\":\"%MESSAGE%\"}', headers: {connection: x}}\n",
-		 "a header is"},
-		{4, "refusal: {body: '{\"a\":\"%MESSAGE%\"}', headers: {x-a: \"b\\r\\nc: d\"}}\n",
-		 "a header is"},
-		{4, "refusal: {body: '{\"a\":\"%MESSAGE%\"}', status: 200}\n",
-		 "unknown key `status`"},
-		{4, "refusal: {body: '{\"a\":\"%MESSAGE%\"}'}\n---\nname: b\n",
-		 "a provider file is one mapping"},
-	};
 	struct buf text = BUF_INIT(1u << 16);
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++) {
-		file_with(row[i].line, row[i].instead, &text);
-		expect_refused(buf_str(&text), row[i].message);
+	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
+		file_with(refused[i].line, refused[i].instead, &text);
+		expect_refused(buf_str(&text), refused[i].message);
 	}
 	expect_refused("", "the file is empty");
 	expect_refused("- a\n", "a provider file is one mapping");
@@ -352,91 +343,6 @@ static void test_nearest_operation(void **state)
 	provider_set_unref(set);
 }
 
-/* The body of an HTTP response, after its head was looked at. */
-static struct span body_of(struct span answer)
-{
-	const uint8_t *end = memmem(answer.p, answer.n, "\r\n\r\n", 4);
-	struct span body;
-	char length[64];
-
-	assert_non_null(end);
-	body = span_sub(answer, (size_t)(end - answer.p) + 4, answer.n);
-	snprintf(length, sizeof(length), "\r\nContent-Length: %zu\r\n", body.n);
-	assert_true(span_starts(answer, SPAN_LIT("HTTP/1.1 403 ")));
-	assert_non_null(memmem(answer.p, answer.n - body.n, length, strlen(length)));
-	return body;
-}
-
-static void expect_in(struct span answer, const char *text)
-{
-	if (!memmem(answer.p, answer.n, text, strlen(text)))
-		fail_msg("`%s` is not in\n%.*s", text, SPAN_ARG(answer));
-}
-
-static void test_refusal(void **state)
-{
-	static const struct {
-		const char *host, *body, *header;
-	} row[] = {
-		{"api.openai.com",
-		 "{\"error\":{\"message\":\"No \\\"%DECISION%\\\" \\u0007\\r\\n\xef\xbf\xbd.\","
-		 "\"type\":\"permission_error\",\"param\":null,\"code\":\"aicp_refused\"}}",
-		 "\r\nx-request-id: 0123abcd-_\r\n"},
-		{"api.anthropic.com",
-		 "{\"type\":\"error\",\"error\":{\"type\":\"permission_error\","
-		 "\"message\":\"No \\\"%DECISION%\\\" "
-		 "\\u0007\\r\\n\xef\xbf\xbd.\"},\"request_id\":\"0123abcd-_\"}",
-		 "\r\nrequest-id: 0123abcd-_\r\n"},
-	};
-	struct provider_set *set = vectors_providers();
-	struct json_scan *scan = json_scan_new(64);
-	struct buf out = BUF_INIT(AICP_SHIM_ANSWER_BYTES_MAX);
-
-	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		const struct provider *p = provider_set_host(set, span_str(row[i].host));
-		struct span shape = provider_error_template(p), body;
-
-		buf_clear(&out);
-		/* What does not belong in an id cannot end a header; what stands in a message fills
-		 * no place. */
-		assert_int_equal(provider_refusal(p, SPAN_LIT("0123\r\nabcd-_"),
-						  SPAN_LIT("No \"%DECISION%\" \x07\r\n\xff."),
-						  &out),
-				 0);
-		body = body_of(buf_span(&out));
-		assert_true(span_eq_str(body, row[i].body));
-		assert_int_equal(json_scan_all(scan, body), PARSE_DONE);
-		expect_in(buf_span(&out), row[i].header);
-		expect_in(buf_span(&out), "\r\nx-aicp-decision-id: 0123abcd-_\r\n");
-		expect_in(buf_span(&out), "\r\nx-should-retry: false\r\n");
-		expect_in(buf_span(&out), "\r\nConnection: close\r\n");
-		expect_in(buf_span(&out), "\r\nContent-Type: application/json\r\n");
-		expect_in(shape, "%MESSAGE%");
-		assert_null(memmem(shape.p, shape.n, "%DECISION%", 10));
-		assert_int_equal(json_scan_all(scan, shape), PARSE_DONE);
-	}
-	json_scan_free(scan);
-	buf_deinit(&out);
-	provider_set_unref(set);
-}
-
-/* An answer that does not fit is an error, not a piece of an answer that says it is whole. */
-static void test_refusal_too_large(void **state)
-{
-	struct provider_set *set = good_set();
-	const struct provider *p = provider_set_at(set, 0);
-	struct buf out = BUF_INIT(AICP_SHIM_ANSWER_BYTES_MAX), message = BUF_INIT(1u << 16);
-
-	(void)state;
-	for (size_t i = 0; i < AICP_SHIM_ANSWER_BYTES_MAX; i++)
-		buf_put_byte(&message, 'm');
-	assert_int_equal(provider_refusal(p, SPAN_LIT("id"), buf_span(&message), &out), -E2BIG);
-	buf_deinit(&out);
-	buf_deinit(&message);
-	provider_set_unref(set);
-}
-
 static void load_without_memory(void *ctx)
 {
 	struct yaml_error error = YAML_ERROR_INIT;
@@ -462,26 +368,6 @@ static void test_load_without_memory(void **state)
 	buf_deinit(&text);
 }
 
-static void refuse_without_memory(void *ctx)
-{
-	struct buf out = BUF_INIT(AICP_SHIM_ANSWER_BYTES_MAX);
-	int r = provider_refusal(ctx, SPAN_LIT("id"), SPAN_LIT("no"), &out);
-
-	assert_int_equal(r, oom_hit() ? -ENOMEM : 0);
-	buf_deinit(&out);
-}
-
-static void test_refusal_without_memory(void **state)
-{
-	struct provider_set *set = good_set();
-
-	(void)state;
-	/* The function only reads it. */
-	assert_in_range(oom_each(refuse_without_memory, (void *)(uintptr_t)provider_set_at(set, 0)),
-			3, 100);
-	provider_set_unref(set);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -491,10 +377,7 @@ int main(void)
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_uri),
 		cmocka_unit_test(test_nearest_operation),
-		cmocka_unit_test(test_refusal),
-		cmocka_unit_test(test_refusal_too_large),
 		cmocka_unit_test(test_load_without_memory),
-		cmocka_unit_test(test_refusal_without_memory),
 	};
 
 	return cmocka_run_group_tests_name("load", tests, NULL, NULL);
