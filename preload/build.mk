@@ -29,3 +29,10 @@ $(B)/libpreload.a: $(SHIM_CORE:%.c=$(B)/%.o)
 PRESENT += preload
 BELOW_preload :=
 $(B)/unit/preload/%: private EXTRA_CFLAGS += -iquote .
+
+# Programs for tests/lab/test_shim.sh and tests/bench/bench_shim.sh.
+build/shim/%: tests/lab/shim/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -Wall -Wextra $(WERROR) -Iinclude -O1 -g -MMD -MP -o $@ $< -lssl -lcrypto -lpthread
+check: build/shim/fake_engine build/shim/client
+-include $(wildcard build/shim/*.d build/release/preload/*.d)

@@ -46,15 +46,24 @@ void conn_forget(const struct real_ssl *real, SSL *ssl);
  * so. */
 void conn_forget_ungoverned(const struct real_ssl *real, SSL *ssl);
 
-/* What to return from the hook. */
-struct conn_result {
-	bool use_real; /* call the real function and return what it says */
-	int r; /* else: > 0 success; <= 0 as the real library said, for SSL_get_error() */
-	size_t n; /* bytes, with r > 0 */
+/* What the hook has to do. */
+enum conn_outcome {
+	CONN_USE_REAL, /* call the real function and return what it says */
+	CONN_DONE, /* success with n bytes */
+	CONN_FAILED, /* the library has just failed with r: return it, SSL_get_error() says the rest
+		      */
+	CONN_NEVER, /* this must not be sent: make the library fail (hook_ssl.c says how) */
 };
 
+struct conn_result {
+	enum conn_outcome outcome;
+	int r;
+	size_t n;
+};
+
+/* Any outcome. */
 struct conn_result conn_write(struct conn *c, SSL *ssl, const void *p, size_t n);
-/* use_real: afterwards call conn_did_read() with what was read. */
+/* _USE_REAL or _DONE or _FAILED. After a real read that got something, call conn_did_read(). */
 struct conn_result conn_read(struct conn *c, SSL *ssl, void *p, size_t n, bool peek);
 void conn_did_read(struct conn *c);
 /* Bytes of our own that SSL_read would return now. */

@@ -14,17 +14,17 @@ static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
 static struct conn_result use_real(void)
 {
-	return (struct conn_result){.use_real = true};
+	return (struct conn_result){.outcome = CONN_USE_REAL};
 }
 
 static struct conn_result success(size_t n)
 {
-	return (struct conn_result){.r = 1, .n = n};
+	return (struct conn_result){.outcome = CONN_DONE, .n = n};
 }
 
 static struct conn_result failure(int r)
 {
-	return (struct conn_result){.r = r};
+	return (struct conn_result){.outcome = CONN_FAILED, .r = r};
 }
 
 static enum conn_phase phase_of(struct conn *c)
@@ -212,20 +212,19 @@ struct conn_result conn_write(struct conn *c, SSL *ssl, const void *p, size_t n)
 	/* A write from inside our own write on the same connection (a callback) cannot be judged.
 	 */
 	if (!conn_is_governed(c) || lock_mine(&c->lock))
-		return failure(-1);
+		return (struct conn_result){.outcome = CONN_NEVER};
 	lock_take(&c->lock);
 	/* A step that took nothing changed the phase: an answer swallows, a pass goes on behind the
 	 * flush. */
 	while (done < n) {
 		result = write_once(c, ssl, (const uint8_t *)p + done, n - done);
-		if (result.use_real || result.r <= 0)
+		if (result.outcome != CONN_DONE)
 			break;
 		done += result.n;
 	}
 	lock_drop(&c->lock);
-	if (result.use_real || (result.r <= 0 && !done))
-		return result;
-	return success(done);
+	/* What was taken before a failure is reported first, as by a partial write. */
+	return done ? success(done) : result;
 }
 
 /* ---- reading ---- */

@@ -36,6 +36,37 @@ long SSL_ctrl(SSL *ssl, int cmd, long larg, void *parg);
 /* SSL_CTRL_SET_TLSEXT_HOSTNAME of OpenSSL's headers. */
 #define SET_HOST_NAME 55
 
+/*
+ * Makes the library itself fail, so that SSL_get_error() has something true to say: a stale
+ * WANT_READ of some earlier call would let the program wait for nothing. A negative length is
+ * refused before anything else.
+ */
+static int fail_for_good(const struct real_ssl *real, SSL *ssl)
+{
+	(void)real->SSL_write(ssl, "", -1);
+	return -1;
+}
+
+/* For the forms that return a count. */
+static int as_int(const struct real_ssl *real, SSL *ssl, struct conn_result result)
+{
+	if (result.outcome == CONN_NEVER)
+		return fail_for_good(real, ssl);
+	return result.outcome == CONN_DONE ? (int)result.n : result.r;
+}
+
+/* For the _ex forms, which report success as 1 and failure as 0. */
+static int as_ex(const struct real_ssl *real, SSL *ssl, struct conn_result result, size_t *ret_n)
+{
+	if (result.outcome == CONN_NEVER)
+		(void)fail_for_good(real, ssl);
+	if (result.outcome != CONN_DONE)
+		return 0;
+	if (ret_n)
+		*ret_n = result.n;
+	return 1;
+}
+
 HOOK int SSL_write(SSL *ssl, const void *buf, int num)
 {
 	const struct real_ssl *real = CALLED;
@@ -48,19 +79,9 @@ HOOK int SSL_write(SSL *ssl, const void *buf, int num)
 	if (LIKELY(c == CONN_UNGOVERNED) || !c || num < 0)
 		return real->SSL_write(ssl, buf, num);
 	result = conn_write(c, ssl, buf, (size_t)num);
-	if (result.use_real)
+	if (result.outcome == CONN_USE_REAL)
 		return real->SSL_write(ssl, buf, num);
-	return result.r > 0 ? (int)result.n : result.r;
-}
-
-/* The _ex forms report success as 1 and failure as 0. */
-static int as_ex(struct conn_result result, size_t *ret_n)
-{
-	if (result.r <= 0)
-		return 0;
-	if (ret_n)
-		*ret_n = result.n;
-	return 1;
+	return as_int(real, ssl, result);
 }
 
 HOOK int SSL_write_ex(SSL *ssl, const void *buf, size_t num, size_t *written)
@@ -75,9 +96,9 @@ HOOK int SSL_write_ex(SSL *ssl, const void *buf, size_t num, size_t *written)
 	if (LIKELY(c == CONN_UNGOVERNED) || !c)
 		return real->SSL_write_ex(ssl, buf, num, written);
 	result = conn_write(c, ssl, buf, num);
-	if (result.use_real)
+	if (result.outcome == CONN_USE_REAL)
 		return real->SSL_write_ex(ssl, buf, num, written);
-	return as_ex(result, written);
+	return as_ex(real, ssl, result, written);
 }
 
 /* OpenSSL 3.3; its flags concern QUIC streams, which no governed connection is. */
@@ -93,9 +114,9 @@ HOOK int SSL_write_ex2(SSL *ssl, const void *buf, size_t num, uint64_t flags, si
 	if (LIKELY(c == CONN_UNGOVERNED) || !c)
 		return real->SSL_write_ex2(ssl, buf, num, flags, written);
 	result = conn_write(c, ssl, buf, num);
-	if (result.use_real)
+	if (result.outcome == CONN_USE_REAL)
 		return real->SSL_write_ex2(ssl, buf, num, flags, written);
-	return as_ex(result, written);
+	return as_ex(real, ssl, result, written);
 }
 
 /* Early data can be replayed by whoever recorded it, so that one verdict would cover many requests.
@@ -109,7 +130,7 @@ HOOK int SSL_write_early_data(SSL *ssl, const void *buf, size_t num, size_t *wri
 		return 0;
 	c = conn_of(real, ssl, false);
 	if (c && c != CONN_UNGOVERNED && !conn_may_bypass(c, ssl, true))
-		return 0;
+		return fail_for_good(real, ssl) > 0;
 	return real->SSL_write_early_data(ssl, buf, num, written);
 }
 
@@ -123,56 +144,108 @@ HOOK ssize_t SSL_sendfile(SSL *ssl, int fd, off_t offset, size_t size, int flags
 		return -1;
 	c = conn_of(real, ssl, false);
 	if (c && c != CONN_UNGOVERNED && !conn_may_bypass(c, ssl, false))
-		return -1;
+		return fail_for_good(real, ssl);
 	return real->SSL_sendfile(ssl, fd, offset, size, flags);
+}
+
+/*
+ * Reading on a governed connection. read_real calls the function that the program called.
+ *
+ * A reader may sit in the real call when another thread's request is refused: the call then fails
+ * because we shut the socket's reading side, and the answer takes the failure's place.
+ */
+struct reading {
+	const struct real_ssl *real;
+	SSL *ssl;
+	void *buf;
+	size_t num;
+	bool peek;
+	size_t n; /* bytes read, with success */
+};
+
+static struct conn_result read_governed(struct conn *c, struct reading *rd,
+					int (*read_real)(struct reading *))
+{
+	struct conn_result result = conn_read(c, rd->ssl, rd->buf, rd->num, rd->peek);
+
+	if (result.outcome != CONN_USE_REAL)
+		return result;
+	(void)rd->real->ERR_set_mark();
+	result = (struct conn_result){.outcome = CONN_FAILED, .r = read_real(rd)};
+	if (result.r <= 0 && conn_pending(c)) {
+		(void)rd->real->ERR_pop_to_mark();
+		result = conn_read(c, rd->ssl, rd->buf, rd->num, rd->peek);
+		if (result.outcome != CONN_USE_REAL)
+			return result;
+		result = (struct conn_result){.outcome = CONN_FAILED, .r = read_real(rd)};
+	} else if (rd->real->ERR_clear_last_mark) {
+		(void)rd->real->ERR_clear_last_mark();
+	}
+	if (result.r <= 0)
+		return result;
+	if (!rd->peek)
+		conn_did_read(c);
+	return (struct conn_result){.outcome = CONN_DONE, .n = rd->n};
+}
+
+static int with_read(struct reading *rd)
+{
+	int r = rd->real->SSL_read(rd->ssl, rd->buf, (int)rd->num);
+
+	rd->n = r > 0 ? (size_t)r : 0;
+	return r;
+}
+
+static int with_peek(struct reading *rd)
+{
+	int r = rd->real->SSL_peek(rd->ssl, rd->buf, (int)rd->num);
+
+	rd->n = r > 0 ? (size_t)r : 0;
+	return r;
+}
+
+static int with_read_ex(struct reading *rd)
+{
+	return rd->real->SSL_read_ex(rd->ssl, rd->buf, rd->num, &rd->n);
+}
+
+static int with_peek_ex(struct reading *rd)
+{
+	return rd->real->SSL_peek_ex(rd->ssl, rd->buf, rd->num, &rd->n);
 }
 
 HOOK int SSL_read(SSL *ssl, void *buf, int num)
 {
 	const struct real_ssl *real = CALLED;
-	struct conn_result result;
+	struct reading rd = {real, ssl, buf, (size_t)num, false, 0};
 	struct conn *c;
-	int r;
 
 	if (!real)
 		return -1;
 	c = conn_of(real, ssl, false);
 	if (LIKELY(c == CONN_UNGOVERNED) || !conn_is_governed(c) || num < 0)
 		return real->SSL_read(ssl, buf, num);
-	result = conn_read(c, ssl, buf, (size_t)num, false);
-	if (!result.use_real)
-		return result.r > 0 ? (int)result.n : result.r;
-	r = real->SSL_read(ssl, buf, num);
-	if (r > 0)
-		conn_did_read(c);
-	return r;
+	return as_int(real, ssl, read_governed(c, &rd, with_read));
 }
 
 HOOK int SSL_read_ex(SSL *ssl, void *buf, size_t num, size_t *readbytes)
 {
 	const struct real_ssl *real = CALLED;
-	struct conn_result result;
+	struct reading rd = {real, ssl, buf, num, false, 0};
 	struct conn *c;
-	int r;
 
 	if (!real || !real->SSL_read_ex)
 		return 0;
 	c = conn_of(real, ssl, false);
 	if (LIKELY(c == CONN_UNGOVERNED) || !conn_is_governed(c))
 		return real->SSL_read_ex(ssl, buf, num, readbytes);
-	result = conn_read(c, ssl, buf, num, false);
-	if (!result.use_real)
-		return as_ex(result, readbytes);
-	r = real->SSL_read_ex(ssl, buf, num, readbytes);
-	if (r > 0)
-		conn_did_read(c);
-	return r;
+	return as_ex(real, ssl, read_governed(c, &rd, with_read_ex), readbytes);
 }
 
 HOOK int SSL_peek(SSL *ssl, void *buf, int num)
 {
 	const struct real_ssl *real = CALLED;
-	struct conn_result result;
+	struct reading rd = {real, ssl, buf, (size_t)num, true, 0};
 	struct conn *c;
 
 	if (!real)
@@ -180,16 +253,13 @@ HOOK int SSL_peek(SSL *ssl, void *buf, int num)
 	c = conn_of(real, ssl, false);
 	if (LIKELY(c == CONN_UNGOVERNED) || !conn_is_governed(c) || num < 0)
 		return real->SSL_peek(ssl, buf, num);
-	result = conn_read(c, ssl, buf, (size_t)num, true);
-	if (result.use_real)
-		return real->SSL_peek(ssl, buf, num);
-	return result.r > 0 ? (int)result.n : result.r;
+	return as_int(real, ssl, read_governed(c, &rd, with_peek));
 }
 
 HOOK int SSL_peek_ex(SSL *ssl, void *buf, size_t num, size_t *readbytes)
 {
 	const struct real_ssl *real = CALLED;
-	struct conn_result result;
+	struct reading rd = {real, ssl, buf, num, true, 0};
 	struct conn *c;
 
 	if (!real || !real->SSL_peek_ex)
@@ -197,10 +267,7 @@ HOOK int SSL_peek_ex(SSL *ssl, void *buf, size_t num, size_t *readbytes)
 	c = conn_of(real, ssl, false);
 	if (LIKELY(c == CONN_UNGOVERNED) || !conn_is_governed(c))
 		return real->SSL_peek_ex(ssl, buf, num, readbytes);
-	result = conn_read(c, ssl, buf, num, true);
-	if (result.use_real)
-		return real->SSL_peek_ex(ssl, buf, num, readbytes);
-	return as_ex(result, readbytes);
+	return as_ex(real, ssl, read_governed(c, &rd, with_peek_ex), readbytes);
 }
 
 HOOK int SSL_pending(const SSL *ssl)

@@ -32,15 +32,14 @@ static const struct {
 	const char *name;
 	size_t offset;
 	bool optional;
+	bool crypto; /* it may be another library's */
 } members[] = {
-#define MEMBER(_f)                                                                                 \
-	{                                                                                          \
-#_f, offsetof(struct real_ssl, _f), false                                          \
-	}
-#define OPTIONAL(_f)                                                                               \
-	{                                                                                          \
-#_f, offsetof(struct real_ssl, _f), true                                           \
-	}
+/* clang-format off */
+#define ENTRY(_f, _optional, _crypto) {#_f, offsetof(struct real_ssl, _f), _optional, _crypto}
+#define MEMBER(_f)                    ENTRY(_f, false, false)
+#define OPTIONAL(_f)                  ENTRY(_f, true, false)
+#define CRYPTO(_f, _optional)         ENTRY(_f, _optional, true)
+	/* clang-format on */
 	MEMBER(SSL_write),
 	OPTIONAL(SSL_write_ex),
 	OPTIONAL(SSL_write_ex2),
@@ -56,6 +55,9 @@ static const struct {
 	MEMBER(SSL_do_handshake),
 	MEMBER(SSL_clear),
 	MEMBER(SSL_ctrl),
+	CRYPTO(ERR_set_mark, false),
+	CRYPTO(ERR_pop_to_mark, false),
+	CRYPTO(ERR_clear_last_mark, true),
 	MEMBER(SSL_get_servername),
 	MEMBER(SSL_is_server),
 	MEMBER(SSL_get_state),
@@ -67,8 +69,10 @@ static const struct {
 	MEMBER(SSL_get_shutdown),
 	MEMBER(SSL_get_ex_data),
 	MEMBER(SSL_set_ex_data),
+#undef ENTRY
 #undef MEMBER
 #undef OPTIONAL
+#undef CRYPTO
 };
 
 static bool list_one(const struct object *o, void *data)
@@ -153,7 +157,8 @@ static bool fill(struct real_ssl *library, size_t n, const struct object *o, rea
 	void *new_index = crypto_function(n, o, "CRYPTO_get_ex_new_index");
 
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-		void *f = object_function(o, members[i].name);
+		void *f = members[i].crypto ? crypto_function(n, o, members[i].name)
+					    : object_function(o, members[i].name);
 
 		if (!f && !members[i].optional)
 			return false;

@@ -37,6 +37,11 @@ struct real_ssl {
 	int (*SSL_clear)(SSL *);
 	long (*SSL_ctrl)(SSL *, int, long, void *);
 
+	/* Of libcrypto. */
+	int (*ERR_set_mark)(void);
+	int (*ERR_pop_to_mark)(void);
+	int (*ERR_clear_last_mark)(void); /* may be NULL */
+
 	const char *(*SSL_get_servername)(const SSL *, int);
 	int (*SSL_is_server)(const SSL *);
 	int (*SSL_get_state)(const SSL *);

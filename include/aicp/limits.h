@@ -77,8 +77,10 @@
 /* Memory of the shim in one process: 16 requests of the largest size, or 8,000 usual
  * connections; most of it is never touched. */
 #define AICP_SHIM_ARENA_BYTES_MAX (512u << 20)
-/* A program waits this long inside SSL_write for a verdict; one round trip takes 0.1 to 0.3 ms. */
-#define AICP_SHIM_WAIT_MS 1000
+/* A program waits this long inside SSL_write for a verdict: one round trip takes 0.1 to 0.3 ms, and a busy host may
+ * need a while to look at each further mebibyte. */
+#define AICP_SHIM_WAIT_MS         1000
+#define AICP_SHIM_WAIT_MS_PER_MIB 125
 /* Host name: RFC 1035 section 2.3.4. */
 #define AICP_HOST_BYTES_MAX 255u
 

@@ -1,0 +1,276 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The shim alone: real programs under libaicp.so, a stand-in for the engine, TLS servers that log what reaches them.
+# Runs in its own network and mount namespaces; leaves nothing behind.
+set -u
+cd "$(dirname "$0")/../.."
+if [ "${1-}" != inside ]; then
+	exec unshare --mount --net -- bash "$0" inside
+fi
+
+lib=$PWD/build/libaicp.so
+client=$PWD/build/shim/client
+engine=$PWD/build/shim/fake_engine
+python=/usr/bin/python3
+lab=$PWD/tests/lab/shim
+tmp=$(mktemp -d)
+pids=()
+n=0 bad=0
+trap 'kill "${pids[@]}" 2>/dev/null; wait 2>/dev/null; rm -rf "$tmp"' EXIT
+
+# ok NAME COMMAND...: one test.
+ok() {
+	local name=$1 out
+	shift
+	n=$((n + 1))
+	if out=$("$@" 2>&1); then
+		echo "ok $n - $name"
+	else
+		bad=$((bad + 1))
+		echo "not ok $n - $name"
+		sed 's/^/# /' <<<"$out" | tail -n 15
+	fi
+}
+
+# is WANT COMMAND...: its output is WANT.
+is() {
+	local want=$1 got
+	shift
+	got=$("$@" 2>&1)
+	[ "$got" = "$want" ] && return
+	echo "expected: $want"
+	echo "got: $got"
+	[ ! -s "$tmp/body" ] || cat "$tmp/body"
+	return 1
+}
+
+# Time-outs without the shim in front; -k as a program under test may be stuck.
+under() { timeout -k 1 90 env LD_PRELOAD="$lib" "$@"; }
+ask() { under curl -sS -m 20 -o "$tmp/body" -w '%{http_code}' "$@"; }
+py() { under "$python" "$lab/clients.py" "$@"; }
+good() { is good under "$client" "$@"; }
+reached() { wc -l <"$tmp/server.log" | tr -d ' '; }
+clear_logs() { : >"$tmp/server.log"; : >"$tmp/engine.log"; }
+
+# govern FAIL MODE
+govern() {
+	{
+		printf 'aicp-governed\t1\nfail\t%s\nmode\t%s\nunknown-word\tx\n' "$1" "$2"
+		printf 'host\tapi.openai.com\topenai\nhost\t*.example\topenai\n'
+		printf 'shape\topenai\t{"error":{"message":"%%MESSAGE%%","type":"permission_error"}}\n'
+	} >"$tmp/run/governed.new"
+	chmod 644 "$tmp/run/governed.new"
+	mv "$tmp/run/governed.new" "$tmp/run/governed"
+}
+
+start_engine() {
+	"$engine" "$tmp/run/shim.sock" "$tmp/engine.log" >/dev/null 2>&1 &
+	engine_pid=$!
+	pids+=("$engine_pid")
+	for _ in $(seq 100); do [ -S "$tmp/run/shim.sock" ] && return; sleep 0.05; done
+}
+stop_engine() { kill -9 "$engine_pid" 2>/dev/null; wait "$engine_pid" 2>/dev/null; }
+
+ip link set lo up
+mkdir -m 755 "$tmp/run"
+chmod 755 "$tmp"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$tmp/key.pem" -out "$tmp/cert.pem" \
+	-days 2 -subj /CN=shim-test -addext \
+	'subjectAltName=DNS:api.openai.com,DNS:ungoverned.test,DNS:monitored.example' 2>/dev/null
+echo '127.0.0.1 localhost api.openai.com ungoverned.test monitored.example' >"$tmp/hosts"
+mount --bind "$tmp/hosts" /etc/hosts
+export AICP_RUNTIME_DIR=$tmp/run SSL_CERT_FILE=$tmp/cert.pem CURL_CA_BUNDLE=$tmp/cert.pem REQUESTS_CA_BUNDLE=$tmp/cert.pem
+export PYTHONDONTWRITEBYTECODE=1
+clear_logs
+for s in "443 1.2" "444 1.3" "445 1.3 h2"; do
+	# shellcheck disable=SC2086
+	"$python" "$lab/server.py" "$tmp/server.log" "$tmp/cert.pem" "$tmp/key.pem" $s &
+	pids+=($!)
+done
+for port in 443 444 445; do
+	for _ in $(seq 100); do
+		curl -s -o /dev/null "https://api.openai.com:$port/up" && break
+		sleep 0.1
+	done
+done
+govern closed enforce
+start_engine
+
+# ---- the real clients ----
+
+without_shim() {
+	clear_logs
+	is 200 curl -sS -o /dev/null -w '%{http_code}' https://api.openai.com/c -d x-test-BLOCK &&
+		is '200 200' "$python" "$lab/clients.py" aiohttp 443 a x-test-BLOCK && [ "$(reached)" = 3 ]
+}
+ok "without the shim, what will be blocked reaches the server" without_shim
+
+curl_allowed() { clear_logs; is 200 ask "https://api.openai.com:$1/c" -d hello && [ "$(reached)" = 1 ]; }
+curl_blocked() {
+	clear_logs
+	is 403 ask "https://api.openai.com:$1/c" -d x-test-BLOCK && [ "$(reached)" = 0 ] && grep -q test-decision-1 "$tmp/body"
+}
+curl_sequence() {
+	clear_logs
+	local u=https://api.openai.com:$1/c o='-sS -o /dev/null -w %{http_code}.'
+	# shellcheck disable=SC2086
+	is 200.200.403.200. under curl $o $u -d a -: $o $u -d b -: $o $u -d x-test-BLOCK -: $o $u -d c && [ "$(reached)" = 3 ]
+}
+py_sequence() {
+	clear_logs
+	is '200 200 403 200' py "$1" "$2" a b x-test-BLOCK c && [ "$(grep -c ^POST "$tmp/server.log")" = 3 ]
+}
+for port in 443 444; do
+	tls="TLS 1.$((port - 441))"
+	ok "curl allowed, $tls" curl_allowed $port
+	ok "curl blocked, nothing reached, $tls" curl_blocked $port
+	ok "curl kept alive: allow, allow, block, allow, $tls" curl_sequence $port
+	for c in requests urllib urllib-blocking httpx httpx-async aiohttp chunked; do
+		ok "$c: allow, allow, block, allow, $tls" py_sequence "$c" $port
+	done
+	ok "aiohttp: 50 in parallel, half of them blocked, $tls" is '25 25' py aiohttp-parallel $port
+	ok "a reader and a writer thread on one object, $tls" is '200 200 403' py two-threads $port a b x-test-BLOCK
+done
+
+same_bytes() {
+	clear_logs
+	head -c 5000000 /dev/urandom >"$tmp/big"
+	is 200 ask https://api.openai.com/c -H Expect: --data-binary "@$tmp/big" || return 1
+	is 200 ask https://api.openai.com:444/c -H 'Transfer-Encoding: chunked' -H Expect: --data-binary "@$tmp/big" || return 1
+	is 200 ask https://api.openai.com/c -d small || return 1
+	sed -n 's/^POST .* //p' "$tmp/server.log" | sort >"$tmp/a"
+	sed -n 's/^request pass .*sha256=\([0-9a-f]*\) wrong=$/\1/p' "$tmp/engine.log" | sort >"$tmp/b"
+	[ "$(wc -l <"$tmp/a")" = 3 ] && cmp "$tmp/a" "$tmp/b"
+}
+ok "the bytes that reach the server are the judged ones: 5 MB, chunked, small" same_bytes
+
+expected() {
+	clear_logs
+	is 200 ask https://api.openai.com/c -H 'Expect: 100-continue' --data-binary "@$tmp/big" && [ "$(reached)" = 1 ] &&
+		is 403 ask https://api.openai.com/c -H 'Expect: 100-continue' -d x-test-BLOCK && [ "$(reached)" = 1 ]
+}
+ok "Expect: 100-continue, curl, 5 MB" expected
+# On TLS 1.3 the server's session tickets wake such a client; on TLS 1.2 it waits for its own time-out.
+ok "Expect: 100-continue, a client that waits for it: allowed" is 200 py aiohttp-expect 444 one
+ok "Expect: 100-continue, a client that waits for it: blocked" is 403 py aiohttp-expect 444 x-test-BLOCK
+
+offered_h2() {
+	clear_logs
+	curl -sS -m 5 --http2 -o /dev/null https://api.openai.com:445/c
+	grep -q 'h2 negotiated' "$tmp/server.log" || { echo "the server does not offer h2: nothing tested"; return 1; }
+	clear_logs
+	is '200 1.1' under curl -sS -m 5 --http2 -o /dev/null -w '%{http_code} %{http_version}' https://api.openai.com:445/c -d x &&
+		! grep -q 'h2 negotiated' "$tmp/server.log"
+}
+ok "a client that offers h2 speaks HTTP/1.1" offered_h2
+
+ungoverned() {
+	clear_logs
+	is 200 ask https://ungoverned.test/c -d x-test-BLOCK && [ ! -s "$tmp/engine.log" ] || return 1
+	under curl -sS -m 5 --http2 -o /dev/null https://ungoverned.test:445/c
+	grep -q 'h2 negotiated' "$tmp/server.log"
+}
+ok "an ungoverned host is not asked about, and keeps h2" ungoverned
+
+# ---- odd programs ----
+
+for mode in untouched forks threads descriptors exhausted uploads partial too-large unreadable bypasses memory give-up; do
+	ok "$mode, TLS 1.2" good $mode 443
+	ok "$mode, TLS 1.3" good $mode 444
+done
+ok "too large and let pass, then judged again" good too-large-passes 444 monitored.example
+
+unseen_at_server() {
+	clear_logs
+	good unreadable 444 && ! grep -q '^[A-Z]* /' "$tmp/server.log" | grep -v '/1 ' || return 1
+	[ "$(grep -c '^unreadable answer' "$tmp/engine.log")" = 5 ] && [ "$(grep -c ^GET "$tmp/server.log")" = 1 ]
+}
+ok "what cannot be read is reported, and does not reach the server" unseen_at_server
+
+differential() {
+	"$client" differential "$1" "$2" >"$tmp/bare" && under "$client" differential "$1" "$2" >"$tmp/under" || return 1
+	# A write that we swallow leaves errno as it was, where the library would set it to 0.
+	[ "$2" = ungoverned.test ] || sed -i '/^write/s/errno=[0-9]*/errno=/' "$tmp/bare" "$tmp/under"
+	diff "$tmp/bare" "$tmp/under"
+}
+for host in ungoverned.test api.openai.com; do
+	ok "errno and error queue as without the shim: $host, TLS 1.2" differential 443 $host
+	ok "errno and error queue as without the shim: $host, TLS 1.3" differential 444 $host
+done
+ok "no frame broke the protocol" bash -c "! grep -v 'wrong=\$' '$tmp/engine.log'"
+
+# ---- a broken daemon ----
+
+# refused WORD TEXT: answered locally with TEXT, and nothing reached the server.
+refused() {
+	clear_logs
+	is 403 ask https://api.openai.com/c -d "$1" && [ "$(reached)" = 0 ] || return 1
+	grep -q "$2" "$tmp/body" && grep -q permission_error "$tmp/body" || { cat "$tmp/body"; return 1; }
+}
+passed() { clear_logs; is 200 ask https://api.openai.com/c -d "$1" && [ "$(reached)" = 1 ]; }
+ok "fail closed: verdict of two bytes" refused x-test-SHORT 'cannot read'
+ok "fail closed: verdict that is none" refused x-test-GARBAGE 'cannot read'
+ok "fail closed: closed without a verdict" refused x-test-CLOSE 'without a verdict'
+ok "fail closed: hung" refused x-test-HANG 'in time'
+ok "a hung engine: the loop stalls, and goes on" is '403 200 long' py stall 444 x-test-HANG a
+ok "a working engine does not stall the loop" is '200 403 200 short' py stall 444 a x-test-BLOCK b
+ok "the program's own time-out first, then life goes on" bash -c "
+	LD_PRELOAD=$lib $python $lab/clients.py gives-up 443 x-test-HANG fine | grep -q '^\(ReadTimeout\|403\) 200\$'"
+ok "fail closed: engine killed while it judges" refused x-test-DIE 'without a verdict'
+ok "fail closed: nobody listens" refused fine 'not running'
+rm -f "$tmp/run/shim.sock"
+ok "fail closed: no socket" refused fine 'not running'
+ok "fail closed: aiohttp gets the answer" is '403 403' py aiohttp 444 fine fine
+govern open enforce
+ok "fail open: no socket" passed fine
+start_engine
+ok "fail open: garbage" passed x-test-GARBAGE
+ok "fail open: hung" passed x-test-HANG
+ok "fail open: a verdict still is obeyed" curl_blocked 443
+stop_engine
+govern closed monitor
+ok "monitor: nobody listens" passed fine
+govern closed enforce
+
+start_engine
+kill -STOP "$engine_pid"
+ok "fail closed: engine stopped" refused fine 'in time'
+kill -CONT "$engine_pid"
+for _ in $(seq 100); do [ -s "$tmp/engine.log" ] && break; sleep 0.05; done
+
+# ---- the governed file ----
+
+unmarked() {
+	clear_logs
+	"$@" || return 1
+	is 200 ask https://api.openai.com/c -d x-test-BLOCK && [ ! -s "$tmp/engine.log" ]
+}
+ok "no governed file: inert" unmarked rm "$tmp/run/governed"
+govern closed enforce
+ok "governed file that others can write: inert" unmarked chmod 666 "$tmp/run/governed"
+govern closed enforce
+ok "governed file of another user: inert" unmarked chown 12345 "$tmp/run/governed"
+ok "governed file of another version: inert" unmarked bash -c "printf 'aicp-governed\t2\n' >$tmp/v2; mv $tmp/v2 $tmp/run/governed"
+ok "governed file that is a symbolic link: inert" unmarked bash -c "mv $tmp/run/governed $tmp/elsewhere; ln -s $tmp/elsewhere $tmp/run/governed"
+rm -f "$tmp/run/governed"
+govern closed enforce
+ok "relative runtime directory: the built-in one" env -C "$tmp" AICP_RUNTIME_DIR=run bash -c "
+	[ -e /run/aicp/governed ] || [ \$(LD_PRELOAD=$lib curl -sS -o /dev/null -w '%{http_code}' https://api.openai.com/c -d x-test-BLOCK) = 200 ]"
+
+# ---- programs that have nothing to do with it ----
+
+harmless() {
+	is hi under sh -c 'echo hi | cat' && is '' under sh -c 'exec 0<&- 1<&- 2<&-; ls /' &&
+		under "$python" -c 'import os; os.write(1, b"x" * 100)' >/dev/null &&
+		under bash -c 'ulimit -v 300000; ls /' >/dev/null
+}
+ok "programs without TLS are as ever" harmless
+
+nobody() {
+	chmod 777 "$tmp/server.log"
+	is 403 setpriv --reuid 65534 --regid 65534 --clear-groups env LD_PRELOAD="$lib" curl -sS -o /dev/null -w '%{http_code}' https://api.openai.com/c -d x-test-BLOCK
+}
+ok "another user's program is judged as well" nobody
+
+echo "1..$n"
+[ $bad -eq 0 ]
