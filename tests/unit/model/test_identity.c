@@ -8,6 +8,8 @@
 
 #include "model/identity.h"
 
+#include "support/oom.h"
+
 #include <errno.h>
 #include <stdio.h>
 
@@ -197,12 +199,33 @@ static void test_storage_full(void **state)
 	buf_deinit(&storage);
 }
 
+static void parse_without_memory(void *ctx)
+{
+	struct buf storage = BUF_INIT(STORAGE_MAX);
+	struct identity who = {.pid = 77};
+	int r = identity_parse(span_str(ctx), &storage, &who);
+
+	assert_int_equal(r, oom_hit() ? -ENOMEM : PARSE_DONE);
+	assert_int_equal(who.pid, oom_hit() ? 77 : 4242);
+	buf_deinit(&storage);
+}
+
+static void test_without_memory(void **state)
+{
+	char text[2048];
+
+	(void)state;
+	snprintf(text, sizeof(text), "%s", somebody_json);
+	assert_in_range(oom_each(parse_without_memory, text), 2, 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_write),	   cmocka_unit_test(test_write_hostile),
-		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_mutations),  cmocka_unit_test(test_storage_full),
+		cmocka_unit_test(test_write),	       cmocka_unit_test(test_write_hostile),
+		cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_mutations),      cmocka_unit_test(test_storage_full),
+		cmocka_unit_test(test_without_memory),
 	};
 
 	return cmocka_run_group_tests_name("identity", tests, NULL, NULL);
