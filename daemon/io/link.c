@@ -37,6 +37,7 @@ struct link {
 	struct link_queue out;
 	struct buf payload;
 	struct kept *first_kept, *last_kept;
+	size_t kept_n;
 	struct kept *handed_out; /* what the last link_receive() returned, if it was kept */
 	uint8_t in[LINK_WIRE_BYTES_MAX];
 };
@@ -118,7 +119,10 @@ static int send_parts(struct link *link, struct parts *parts)
 	while (n < 0 && errno == EINTR);
 	if (n >= 0)
 		return 0;
-	return errno == EAGAIN || errno == EWOULDBLOCK ? 1 : -errno;
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
+		return 1;
+	/* What a peer says that ended with messages unread. */
+	return errno == ECONNRESET ? -EPIPE : -errno;
 }
 
 /* Keeps a copy of what the socket did not take, descriptors included. */
@@ -291,10 +295,10 @@ static int receive_socket(struct link *link, struct link_message *ret_message)
 	do
 		n = recvmsg(link->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return 1;
 	if (n < 0)
-		return errno == EAGAIN || errno == EWOULDBLOCK ? 1
-		       : errno == ECONNRESET		       ? -EPIPE
-							       : -errno;
+		return errno == ECONNRESET ? -EPIPE : -errno;
 	fds_n = take_fds(&msg, fd);
 	if (n == 0 && !fds_n)
 		return -EPIPE;
@@ -315,6 +319,7 @@ int link_receive(struct link *link, struct link_message *ret_message)
 		link->first_kept = kept->next;
 		if (!link->first_kept)
 			link->last_kept = NULL;
+		link->kept_n--;
 		link->handed_out = kept;
 		*ret_message = (struct link_message){
 			.type = kept->type,
@@ -329,13 +334,15 @@ int link_receive(struct link *link, struct link_message *ret_message)
 
 static int keep(struct link *link, const struct link_message *message)
 {
-	struct kept *kept = malloc(sizeof(*kept) + message->payload.n);
+	bool full = link->kept_n >= AICP_LINK_QUEUE_PACKETS_MAX;
+	struct kept *kept = full ? NULL : malloc(sizeof(*kept) + message->payload.n);
 
 	if (!kept) {
 		if (message->fd >= 0)
 			close(message->fd);
-		return -ENOMEM;
+		return full ? -ENOBUFS : -ENOMEM;
 	}
+	link->kept_n++;
 	*kept = (struct kept){
 		.type = message->type,
 		.id = message->id,
