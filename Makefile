@@ -94,9 +94,10 @@ $(B)/aicp: $(OBJ_cli) $(call LIBS_of,ledger record policy model base)
 		-Wl,--as-needed $(LIBS_base) $(LIBS_policy) $(LIBS_ledger) -lcjson
 
 # The verifier of exported bundles: neither daemon nor database.
-$(B)/aicp-verify: $(B)/cli/verify_main.o $(call LIBS_of,record model base)
+OBJ_verify := $(B)/cli/verify_main.o $(B)/cli/verify_args.o
+$(B)/aicp-verify: $(OBJ_verify) $(call LIBS_of,record model base)
 	@echo "  LINK $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(call GROUP,$(call LIBS_of,record model base)) -Wl,--as-needed $(LIBS_base)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(OBJ_verify) $(call GROUP,$(call LIBS_of,record model base)) -Wl,--as-needed $(LIBS_base)
 
 build/aicpd build/aicp build/aicp-verify: build/%: build/release/%
 	$(Q)cp -f $< $@.new && mv -f $@.new $@

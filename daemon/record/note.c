@@ -54,6 +54,22 @@ static int key_id(struct note_key *key)
 	return 0;
 }
 
+int note_key_init(struct span name, const uint8_t public_key[NOTE_PUBLIC_BYTES],
+		  struct note_key *ret_key)
+{
+	struct note_key key = {0};
+	int r;
+
+	if (!note_name_wellformed(name))
+		return PARSE_E_BAD;
+	memcpy(key.name, name.p, name.n);
+	memcpy(key.public_key, public_key, NOTE_PUBLIC_BYTES);
+	r = key_id(&key);
+	if (r == 0)
+		*ret_key = key;
+	return r;
+}
+
 int note_signer_init(struct span name, const uint8_t seed[NOTE_SEED_BYTES],
 		     struct note_signer *ret_signer)
 {

@@ -41,6 +41,10 @@ struct note_signer {
 /* 1 to NOTE_NAME_BYTES_MAX of printable ASCII without '+'. */
 bool note_name_wellformed(struct span name);
 
+/* A public key under a name. PARSE_DONE, PARSE_E_BAD (name), -EIO. */
+MUST_CHECK int note_key_init(struct span name, const uint8_t public_key[NOTE_PUBLIC_BYTES],
+			     struct note_key *ret_key);
+
 /* The key pair of a seed. PARSE_DONE, PARSE_E_BAD (name), -EIO. */
 MUST_CHECK int note_signer_init(struct span name, const uint8_t seed[NOTE_SEED_BYTES],
 				struct note_signer *ret_signer);
