@@ -126,10 +126,12 @@ static int read_literal(struct load *load, enum operator op, const struct yaml_n
 	operand->text = node->text;
 	if (operator_info(op)->operand == OPERAND_PATTERN &&
 	    pattern_weight(node->text) > AICP_PATTERN_WEIGHT_MAX)
-		return LOAD_FAIL(load, node->line,
-				 "the pattern's counts {…}, multiplied where they are nested, come "
-				 "to more than %u; use smaller ones, or + and *",
-				 AICP_PATTERN_WEIGHT_MAX);
+		return LOAD_FAIL(
+			load, node->line,
+			"the pattern counts too far: its {…}, multiplied where they are nested, "
+			"come to more than %u (`.` and the like weigh eight); use smaller "
+			"counts, or + and *",
+			AICP_PATTERN_WEIGHT_MAX);
 	return 0;
 }
 

@@ -11,6 +11,20 @@ static uint64_t capped(uint64_t weight)
 	return weight < WEIGHT_MAX ? weight : WEIGHT_MAX;
 }
 
+/* Pieces that stand for most of Unicode become several states each, one for every form of UTF-8. */
+#define WEIGHT_WIDE 8
+
+static uint64_t piece_weight(struct span s, size_t i)
+{
+	uint8_t next = i + 1 < s.n ? s.p[i + 1] : 0;
+
+	if (s.p[i] == '.' || (s.p[i] == '[' && next == '^'))
+		return WEIGHT_WIDE;
+	if (s.p[i] == '\\' && next && strchr("pPWDSXNHVR", next))
+		return WEIGHT_WIDE;
+	return 1;
+}
+
 /* Behind the escape, class or plain character at i. */
 static size_t skip_piece(struct span s, size_t i)
 {
@@ -75,6 +89,7 @@ uint64_t pattern_weight(struct span pattern)
 				piece = sum[depth--];
 			i++;
 		} else {
+			piece = piece_weight(pattern, i);
 			i = skip_piece(pattern, i);
 		}
 		sum[depth] = capped(sum[depth] + piece * read_count(pattern, &i));

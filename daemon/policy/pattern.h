@@ -5,8 +5,8 @@
 
 #include "base/buf.h"
 
-/* How many characters a pattern can count: the sum over its pieces, each times the counts around
- * it. The matcher grows with it. Broken patterns get some number: the compiler refuses them. */
+/* About how many states a pattern needs: the sum over its pieces, each times the counts around it; what stands for most
+ * of Unicode (. and the like) counts eight. Broken patterns get some number: the compiler refuses them. */
 uint64_t pattern_weight(struct span pattern);
 
 /* Appends text as a pattern that matches this very text. */

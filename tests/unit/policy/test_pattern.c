@@ -31,11 +31,12 @@ static void test_weight(void **state)
 	assert_int_equal(weight("a{2,9}"), 9);
 	assert_int_equal(weight("a{,9}"), 9);
 	assert_int_equal(weight("\\d{3}-\\d{2}-\\d{4}"), 11);
-	assert_int_equal(weight("(?:.{0,300}a){20}"), (2 + 300 + 1) * 20);
+	assert_int_equal(weight("(?:.{0,300}a){20}"), (2 + 8 * 300 + 1) * 20);
 	assert_int_equal(weight("((a{10}){10}){10}"), 1000);
 	assert_int_equal(weight("(a{1000}){1000}(b{1000}){1000}"), 2000000);
-	assert_int_equal(weight("[a-z]{5}[]x]{2}[^]]{3}"), 10);
+	assert_int_equal(weight("[a-z]{5}[]x]{2}[^]]{3}"), 5 + 2 + 8 * 3);
 	assert_int_equal(weight("[{9}]"), 1);
+	assert_int_equal(weight("\\pL\\W\\w\\."), 8 + 1 + 8 + 1 + 1);
 	assert_int_equal(weight("\\{9}"), 3);
 	assert_int_equal(weight("a{x}"), 4);
 }
