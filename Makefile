@@ -88,9 +88,9 @@ $(B)/aicpd: $(B)/daemon/main.o $(OBJ_gen) $(call LIBS_of,$(LAYERS))
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(B)/daemon/main.o $(OBJ_gen) $(call GROUP,$(call LIBS_of,$(LAYERS))) $(LIBS_all)
 
 OBJ_cli := $(patsubst cli/%.c,$(B)/cli/%.o,$(filter-out cli/verify_main.c,$(wildcard cli/*.c)))
-$(B)/aicp: $(OBJ_cli) $(call LIBS_of,ledger record policy model base)
+$(B)/aicp: $(OBJ_cli) $(call LIBS_of,ledger record policy http model base)
 	@echo "  LINK $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(OBJ_cli) $(call GROUP,$(call LIBS_of,ledger record policy model base)) \
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(OBJ_cli) $(call GROUP,$(call LIBS_of,ledger record policy http model base)) \
 		-Wl,--as-needed $(LIBS_base) $(LIBS_policy) $(LIBS_ledger) -lcjson
 
 # The verifier of exported bundles: neither daemon nor database.
@@ -195,6 +195,14 @@ lint: ## Layers, purity, exports, headers, formatting, clang-tidy, cppcheck
 format: ## clang-format every C file
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 
+$(B)/docs/generate: docs/generate.c $(call LIBS_of,model base)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(call GROUP,$(call LIBS_of,model base)) -Wl,--as-needed $(LIBS_base)
+
+docs: $(B)/docs/generate ## Make docs/FACTS.md and docs/CONFIG.md from their tables
+	$(Q)$(B)/docs/generate facts > docs/FACTS.md
+	$(Q)$(B)/docs/generate config > docs/CONFIG.md
+
 demo: deps all ## Govern real clients on this machine and show what happens
 	$(Q)tests/lab/demo.sh
 
@@ -212,7 +220,7 @@ help: ## This list
 	@echo
 	@echo "  FLAVOUR=release|debug|asan   V=1 shows commands   PREFIX, SYSCONFDIR, DESTDIR for install"
 
-.PHONY: all check check-unit unit-programs fuzz-programs fuzz deps lint format demo bench bench-programs install clean help
+.PHONY: all check check-unit unit-programs fuzz-programs fuzz deps lint format docs demo bench bench-programs install clean help
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:

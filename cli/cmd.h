@@ -28,13 +28,14 @@ struct cli {
 
 struct cmd {
 	const char *name;
-	/* argv[0] is the command's name; returns the exit code. NULL when sub is set. */
+	/* argv[0] is the command's name; returns the exit code. May be NULL when sub is set. */
 	int (*run)(const struct cli *cli, int argc, char **argv);
 	const char *args; /* what stands behind the name in a synopsis: "[--limit N] FILE" */
 	const char *text; /* one line of help */
 	const char
 		*help; /* options and the rest, lines ending with \n; NULL when there is no more */
 	const struct cmd *sub; /* table of subcommands, ended by a NULL name; or NULL */
+	bool passes_on; /* what stands behind its first operand is somebody else's command line */
 };
 
 /* All commands, ended by a NULL name (cli/cmd_table.c). */
@@ -53,6 +54,11 @@ int cmd_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  * or the exit code with the error already on stderr. The caller frees it (config_free()). */
 int cmd_config(const struct cli *cli, struct config **ret_config);
 
+/* The runtime directory of that daemon, absolute, into out (PATH_MAX bytes). Without any
+ * configuration, an unprivileged user's own daemon is looked for first, where `aicpd --rootless`
+ * puts it. */
+void cmd_runtime_dir(const struct cli *cli, const struct config *config, char *out);
+
 /* Reads a whole file of at most max bytes. 0, or the exit code with the error already on stderr. */
 int cmd_read_file(const char *path, size_t max, struct buf *ret_text);
 
@@ -69,8 +75,10 @@ int cmd_policy_show(const struct cli *cli, int argc, char **argv);
 int cmd_policy_dry_run(const struct cli *cli, int argc, char **argv);
 int cmd_policy_reload(const struct cli *cli, int argc, char **argv);
 
+/* One file each: cli/cmd_NAME.c. */
 int cmd_run(const struct cli *cli, int argc, char **argv);
 int cmd_status(const struct cli *cli, int argc, char **argv);
 int cmd_log(const struct cli *cli, int argc, char **argv);
+int cmd_log_show(const struct cli *cli, int argc, char **argv);
 int cmd_doctor(const struct cli *cli, int argc, char **argv);
 int cmd_config_check(const struct cli *cli, int argc, char **argv);
