@@ -3,12 +3,12 @@
  * Streaming JSON scanner that knows byte offsets (RFC 8259).
  *
  * Bytes in, a tape of tokens out. The tape holds offsets into the whole text, never copies, so a
- * finding can be traced back to (and redacted at) the very bytes that a provider will read. The text
- * may arrive in pieces of any size; the tape is the same at every split.
+ * finding can be traced back to (and redacted at) the very bytes that a provider will read. The
+ * text may arrive in pieces of any size; the tape is the same at every split.
  *
- * Strict: one value, UTF-8 only (no surrogates, no overlongs), no control characters in strings, paired
- * \u surrogates, no duplicate keys (after unescaping) and nothing behind the value. Depth and
- * tokens are bounded by limits.h.
+ * Strict: one value, UTF-8 only (no surrogates, no overlongs), no control characters in strings,
+ * paired \u surrogates, no duplicate keys (after unescaping) and nothing behind the value. Depth
+ * and tokens are bounded by limits.h.
  */
 #pragma once
 
@@ -28,16 +28,16 @@ enum json_kind {
 
 enum json_flag {
 	JSON_ESCAPED = 1, /* a string with at least one backslash */
-	JSON_KEY = 2,     /* a string that is a key; the token behind it is its value */
+	JSON_KEY = 2, /* a string that is a key; the token behind it is its value */
 };
 
 /* A container's children follow it; in an object each key token is followed by its value. */
 struct json_token {
 	uint32_t begin; /* first byte; of a string: behind the opening quote */
-	uint32_t end;   /* behind the last byte; of a string: its closing quote */
-	uint32_t next;  /* index of the token behind this one and all inside it */
-	uint8_t kind;   /* enum json_kind */
-	uint8_t flags;  /* enum json_flag */
+	uint32_t end; /* behind the last byte; of a string: its closing quote */
+	uint32_t next; /* index of the token behind this one and all inside it */
+	uint8_t kind; /* enum json_kind */
+	uint8_t flags; /* enum json_flag */
 	uint16_t depth; /* the outermost value has 0 */
 };
 
@@ -67,12 +67,12 @@ void json_scan_free(struct json_scan *scan);
 void json_scan_reset(struct json_scan *scan);
 
 /* Feeds the next bytes. PARSE_E_MORE while the value is open (or may go on), PARSE_DONE once it is
- * closed, PARSE_E_BAD or PARSE_E_LIMIT for good. -ENOMEM. Bytes need not outlive the call, but the whole text has
- * to be given to the duplicate-key check in json_scan_end(). */
+ * closed, PARSE_E_BAD or PARSE_E_LIMIT for good. -ENOMEM. Bytes need not outlive the call, but the
+ * whole text has to be given to the duplicate-key check in json_scan_end(). */
 MUST_CHECK int json_scan_feed(struct json_scan *scan, struct span bytes);
 
-/* Ends the text: PARSE_DONE when it is one whole value, else PARSE_E_BAD or PARSE_E_LIMIT; -ENOMEM. text is all
- * bytes that were fed, in one piece; it is read to compare keys. */
+/* Ends the text: PARSE_DONE when it is one whole value, else PARSE_E_BAD or PARSE_E_LIMIT; -ENOMEM.
+ * text is all bytes that were fed, in one piece; it is read to compare keys. */
 MUST_CHECK int json_scan_end(struct json_scan *scan, struct span text);
 
 /* json_scan_reset(), _feed() and _end() in one. */
@@ -115,7 +115,8 @@ static inline struct span json_whole(const struct json *j, uint32_t t)
 	     _child = (_j)->token[_child].flags & JSON_KEY ? (_j)->token[(_child) + 1].next        \
 							   : (_j)->token[_child].next)
 
-/* The value of a key of object t, or JSON_NONE (also when t is JSON_NONE or no object). Keys are compared unescaped. */
+/* The value of a key of object t, or JSON_NONE (also when t is JSON_NONE or no object). Keys are
+ * compared unescaped. */
 uint32_t json_get(const struct json *j, uint32_t t, const char *key);
 
 /* Does string token t, unescaped, equal s? */
@@ -124,6 +125,7 @@ bool json_string_eq(const struct json *j, uint32_t t, struct span s);
 /* Appends string token t, unescaped. 0 or the buffer's error. */
 int json_string_put(const struct json *j, uint32_t t, struct buf *out);
 
-/* Numbers as values; false when t is no number or does not fit (fractions do not fit an integer). */
+/* Numbers as values; false when t is no number or does not fit (fractions do not fit an integer).
+ */
 bool json_int(const struct json *j, uint32_t t, int64_t *ret_value);
 bool json_number(const struct json *j, uint32_t t, double *ret_value);

@@ -12,8 +12,8 @@
 
 enum parse_outcome {
 	PARSE_DONE = 0,
-	PARSE_E_MORE = 1,  /* well formed so far; feed more bytes */
-	PARSE_E_BAD = 2,   /* can never become well formed */
+	PARSE_E_MORE = 1, /* well formed so far; feed more bytes */
+	PARSE_E_BAD = 2, /* can never become well formed */
 	PARSE_E_LIMIT = 3, /* well formed or not, it is over a limit of limits.h */
 };
 

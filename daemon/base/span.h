@@ -12,10 +12,10 @@ struct span {
 	size_t n;
 };
 
-#define SPAN_NULL     ((struct span){NULL, 0})
-#define SPAN_LIT(_s)  ((struct span){(const uint8_t *)("" _s), sizeof(_s) - 1})
+#define SPAN_NULL    ((struct span){NULL, 0})
+#define SPAN_LIT(_s) ((struct span){(const uint8_t *)("" _s), sizeof(_s) - 1})
 /* For printf: "%.*s", SPAN_ARG(s) */
-#define SPAN_ARG(_s)  (int)(_s).n, (const char *)((_s).p ? (const char *)(_s).p : "")
+#define SPAN_ARG(_s) (int)(_s).n, (const char *)((_s).p ? (const char *)(_s).p : "")
 
 static inline struct span span_of(const void *p, size_t n)
 {

@@ -27,10 +27,10 @@ void inflate_free(struct inflate *inflate);
 /* Does this value of Content-Encoding change nothing? */
 bool inflate_is_identity(struct span content_encoding);
 
-/* Decodes all of `in` and appends to out. PARSE_E_MORE, PARSE_DONE once the encoded content has ended
- * (identity never does), PARSE_E_BAD (also for bytes behind the end), PARSE_E_LIMIT, -ENOMEM. Failures
- * are for good; out then holds what was decoded before. What is both broken and too large is BAD or
- * LIMIT depending on how its bytes came, as decoders look ahead. */
+/* Decodes all of `in` and appends to out. PARSE_E_MORE, PARSE_DONE once the encoded content has
+ * ended (identity never does), PARSE_E_BAD (also for bytes behind the end), PARSE_E_LIMIT, -ENOMEM.
+ * Failures are for good; out then holds what was decoded before. What is both broken and too large
+ * is BAD or LIMIT depending on how its bytes came, as decoders look ahead. */
 MUST_CHECK int inflate_feed(struct inflate *inflate, struct span in, struct buf *out);
 
 /* The body ended: PARSE_DONE when the encoded content has, too, else PARSE_E_BAD. */

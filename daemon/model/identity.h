@@ -17,7 +17,7 @@ struct identity {
 	int64_t uid, gid, loginuid;
 	struct span exe_sha256; /* hexadecimal */
 	struct span exe_device; /* "major:minor" */
-	struct span exe_inode;  /* decimal */
+	struct span exe_inode; /* decimal */
 	struct span cgroup;
 	struct span container_id;
 	struct span unit;
@@ -29,8 +29,10 @@ struct identity {
 	size_t parents_n;
 };
 
-/* As JSON, canonical: the object {"claimed": {...}, "cgroup": ...} that records carry as `process`. */
+/* As JSON, canonical: the object {"claimed": {...}, "cgroup": ...} that records carry as `process`.
+ */
 void identity_write(const struct identity *who, struct json_write *w, const char *key);
 
-/* Reads what identity_write() made. texts borrow from storage, which is reset. PARSE_DONE, PARSE_E_BAD, -ENOMEM. */
+/* Reads what identity_write() made. texts borrow from storage, which is reset. PARSE_DONE,
+ * PARSE_E_BAD, -ENOMEM. */
 MUST_CHECK int identity_parse(struct span json, struct buf *storage, struct identity *ret_who);

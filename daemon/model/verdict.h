@@ -25,15 +25,18 @@ enum mode { MODE_ENFORCE, MODE_MONITOR };
 
 struct verdict {
 	enum verdict_action action; /* what takes effect */
-	enum verdict_action would;  /* what enforcing everything would have done; never below action */
-	enum reason reason;         /* of `would` when it is above allow, else of action */
-	struct span policy;         /* name of the deciding policy, or empty; borrowed from the policy set */
-	struct span text;           /* its reason, for people; borrowed from the policy set */
+	enum verdict_action
+		would; /* what enforcing everything would have done; never below action */
+	enum reason reason; /* of `would` when it is above allow, else of action */
+	struct span
+		policy; /* name of the deciding policy, or empty; borrowed from the policy set */
+	struct span text; /* its reason, for people; borrowed from the policy set */
 };
 
 /* Where nothing has been decided, the answer is no. */
 #define VERDICT_DENY_DEFAULT                                                                       \
-	((struct verdict){.action = VERDICT_BLOCK, .would = VERDICT_BLOCK, .reason = REASON_NO_POLICIES})
+	((struct verdict){                                                                         \
+		.action = VERDICT_BLOCK, .would = VERDICT_BLOCK, .reason = REASON_NO_POLICIES})
 
 const char *verdict_action_name(enum verdict_action action); /* "allow", "warn", ... */
 /* Our words and the seed project's synonyms; false when unknown. */

@@ -29,7 +29,8 @@
 
 /* PATH_MAX less its NUL. */
 #define AICP_PATH_BYTES_MAX 4095u
-/* A Unix socket's name has 107 bytes (unix(7)); the rest is for "/NAME.sock" below the runtime folder. */
+/* A Unix socket's name has 107 bytes (unix(7)); the rest is for "/NAME.sock" below the runtime
+ * folder. */
 #define AICP_RUNTIME_DIR_BYTES_MAX 80u
 
 /* One YAML file (policy, provider, configuration). */
@@ -39,13 +40,14 @@
 /* Keys of one mapping; each is compared with all before it. */
 #define AICP_YAML_KEYS_MAX 1024u
 /* All policy files together, as handed to the engine. */
-#define AICP_BUNDLE_BYTES_MAX (16u << 20)
-#define AICP_POLICIES_MAX 10000u
+#define AICP_BUNDLE_BYTES_MAX	 (16u << 20)
+#define AICP_POLICIES_MAX	 10000u
 #define AICP_CONDITION_DEPTH_MAX 16u
-#define AICP_PATTERN_BYTES_MAX 4096u
+#define AICP_PATTERN_BYTES_MAX	 4096u
 /* All literals and patterns of a set together; a thousand rules have some 50 KB. */
 #define AICP_PATTERNS_BYTES_MAX (4u << 20)
-/* States a pattern may need by its counts {n,m}; the compiler took 14 s to refuse one of eight times that. */
+/* States a pattern may need by its counts {n,m}; the compiler took 14 s to refuse one of eight
+ * times that. */
 #define AICP_PATTERN_WEIGHT_MAX 4096u
 /* Nesting of groups in a pattern. */
 #define AICP_PATTERN_GROUPS_MAX 64u
@@ -61,12 +63,13 @@
 
 /* A message between two roles that travels inline; larger ones go in a sealed memfd.
  * A sequenced-packet message must fit the default socket send buffer (212,992). */
-#define AICP_LINK_INLINE_BYTES_MAX (64u << 10)
+#define AICP_LINK_INLINE_BYTES_MAX  (64u << 10)
 #define AICP_LINK_PAYLOAD_BYTES_MAX (AICP_BODY_BYTES_MAX + AICP_HEAD_BYTES_MAX + (1u << 20))
 
-/* Messages and bytes that one end of a link keeps for a peer that does not read: a second of full load. */
+/* Messages and bytes that one end of a link keeps for a peer that does not read: a second of full
+ * load. */
 #define AICP_LINK_QUEUE_PACKETS_MAX 16384u
-#define AICP_LINK_QUEUE_BYTES_MAX (32u << 20)
+#define AICP_LINK_QUEUE_BYTES_MAX   (32u << 20)
 
 /* A shim frame that travels inline; larger requests go in a sealed memfd. */
 #define AICP_SHIM_INLINE_BYTES_MAX (64u << 10)
@@ -77,9 +80,9 @@
 /* Memory of the shim in one process: 16 requests of the largest size, or 8,000 usual
  * connections; most of it is never touched. */
 #define AICP_SHIM_ARENA_BYTES_MAX (512u << 20)
-/* A program waits this long inside SSL_write for a verdict: one round trip takes 0.1 to 0.3 ms, and a busy host may
- * need a while to look at each further mebibyte. */
-#define AICP_SHIM_WAIT_MS         1000
+/* A program waits this long inside SSL_write for a verdict: one round trip takes 0.1 to 0.3 ms, and
+ * a busy host may need a while to look at each further mebibyte. */
+#define AICP_SHIM_WAIT_MS	  1000
 #define AICP_SHIM_WAIT_MS_PER_MIB 125
 /* Host name: RFC 1035 section 2.3.4. */
 #define AICP_HOST_BYTES_MAX 255u
@@ -88,15 +91,15 @@
 #define AICP_LEAF_BYTES_MAX 65535u
 /* Arguments of a process as recorded; longer ones are cut and marked. */
 #define AICP_ARGS_BYTES_MAX 2048u
-#define AICP_PARENTS_MAX 8u
+#define AICP_PARENTS_MAX    8u
 
 /* Budgets of one uid: concurrent shim connections, bytes of requests in judgement. */
 #define AICP_UID_CONNECTIONS_MAX 256u
-#define AICP_UID_BYTES_MAX (256u << 20)
+#define AICP_UID_BYTES_MAX	 (256u << 20)
 
 /* API: body of a request (contract of the API), connections in all and per peer. */
-#define AICP_API_BODY_BYTES_MAX (1u << 20)
-#define AICP_API_CONNECTIONS_MAX 64u
+#define AICP_API_BODY_BYTES_MAX		  (1u << 20)
+#define AICP_API_CONNECTIONS_MAX	  64u
 #define AICP_API_CONNECTIONS_PER_PEER_MAX 32u
 /* Request line of the API: what its richest query needs, many times over. */
 #define AICP_API_TARGET_BYTES_MAX (8u << 10)
@@ -107,19 +110,24 @@
 /* Rows that one query of the API hands out; 10,000 decisions are some 15 MB. */
 #define AICP_API_ROWS_MAX 10000u
 
-/* Shim connections at once, all users together: three descriptors each must fit RLIMIT_NOFILE of the engine. */
+/* Shim connections at once, all users together: three descriptors each must fit RLIMIT_NOFILE of
+ * the engine. */
 #define AICP_ENGINE_CONNECTIONS_MAX 4096u
 /* Connections of one uid over its budget that still get an answer; further ones are closed. */
 #define AICP_UID_REFUSALS_MAX 64u
-/* Users that are counted at once; an entry lives as long as its connections and unreported counts. */
+/* Users that are counted at once; an entry lives as long as its connections and unreported counts.
+ */
 #define AICP_UIDS_MAX 4096u
 /* A shim writes its request right behind connect(); a peer that does not is no shim. */
 #define AICP_SHIM_FRAME_MS_MAX 2000
-/* Identity of a process: /proc takes under a millisecond, the first hash of a 100 MB executable under a second. */
+/* Identity of a process: /proc takes under a millisecond, the first hash of a 100 MB executable
+ * under a second. */
 #define AICP_IDENTIFY_MS_MAX 4000
-/* One look of the reader at a process, or one slice of a hash; then it hangs, and an alarm ends it. */
+/* One look of the reader at a process, or one slice of a hash; then it hangs, and an alarm ends it.
+ */
 #define AICP_READER_MS_MAX 1500
-/* A record that is not durable by then counts as failed; a commit takes about 0.2 ms, a stuck disk for ever. */
+/* A record that is not durable by then counts as failed; a commit takes about 0.2 ms, a stuck disk
+ * for ever. */
 #define AICP_RECORD_MS_MAX 5000
 /* Requests in judgement when aicpd stops get this long, then the ledger this long, then SIGKILL. */
 #define AICP_STOP_MS_MAX 8000
@@ -129,13 +137,14 @@
 #define AICP_GROUP_RECORDS_MAX 512u
 /* Executables whose hash is remembered, and processes whose /proc folder is kept open. */
 #define AICP_EXE_HASHES_MAX 512u
-#define AICP_PROCESSES_MAX 512u
+#define AICP_PROCESSES_MAX  512u
 /* Hashed between two looks at other work: about 3 ms. */
 #define AICP_EXE_HASH_SLICE_BYTES (1u << 20)
 /* Files of configuration, policies and providers that one start or reload reads. */
 #define AICP_BUNDLE_FILES_MAX 4096u
 
-/* Provider files: steps of one path (Anthropic's deepest has 9), a key in it, and paths that can meet in one value. */
+/* Provider files: steps of one path (Anthropic's deepest has 9), a key in it, and paths that can
+ * meet in one value. */
 #define AICP_PROVIDER_PATH_STEPS_MAX   16u
 #define AICP_PROVIDER_KEY_BYTES_MAX    64u
 #define AICP_PROVIDER_PATHS_ACTIVE_MAX 64u
@@ -147,13 +156,15 @@
 /* Terms that one provider shape adds up to token counts. */
 #define AICP_PROVIDER_COUNTERS_MAX 16u
 
-/* Disk space that the ledger keeps aside: some ten thousand refusals and admin records, with their index. */
+/* Disk space that the ledger keeps aside: some ten thousand refusals and admin records, with their
+ * index. */
 #define AICP_LEDGER_RESERVE_BYTES (8u << 20)
-/* Records between two signed checkpoints, and the time that one may stay unsigned: what a signature does not cover
- * yet is what nobody but the database vouches for. */
+/* Records between two signed checkpoints, and the time that one may stay unsigned: what a signature
+ * does not cover yet is what nobody but the database vouches for. */
 #define AICP_LEDGER_CHECKPOINT_RECORDS 256u
 #define AICP_LEDGER_CHECKPOINT_S       10
-/* Silence is recorded too: after this long without a record a heartbeat says that there was none. */
+/* Silence is recorded too: after this long without a record a heartbeat says that there was none.
+ */
 #define AICP_LEDGER_HEARTBEAT_S 60
 /* A ledger that failed is opened again this often. */
 #define AICP_LEDGER_RETRY_S 5

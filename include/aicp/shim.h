@@ -2,14 +2,16 @@
 /*
  * The wire between the shim and the engine: docs/PROTOCOL.md section 1.
  *
- * One SOCK_SEQPACKET connection per request on RUNTIME_DIR/shim.sock: the shim sends one request message, the
- * engine answers with one verdict message and closes. Everything the shim says is a claim by an untrusted
- * process; who it is comes from the socket's peer credentials, never from the frame.
+ * One SOCK_SEQPACKET connection per request on RUNTIME_DIR/shim.sock: the shim sends one request
+ * message, the engine answers with one verdict message and closes. Everything the shim says is a
+ * claim by an untrusted process; who it is comes from the socket's peer credentials, never from the
+ * frame.
  *
- * Request message: struct aicp_shim_request, then host_bytes of host name (lower case, no port, no NUL), then, when
- * AICP_SHIM_F_MEMFD is not set, request_bytes of the HTTP request exactly as the program would send it.
- * Ancillary data (one SCM_RIGHTS): first the program's TCP socket when AICP_SHIM_F_SOCKET is set,
- * then a memfd of exactly request_bytes, sealed against writing, growing and shrinking, when AICP_SHIM_F_MEMFD is set.
+ * Request message: struct aicp_shim_request, then host_bytes of host name (lower case, no port, no
+ * NUL), then, when AICP_SHIM_F_MEMFD is not set, request_bytes of the HTTP request exactly as the
+ * program would send it. Ancillary data (one SCM_RIGHTS): first the program's TCP socket when
+ * AICP_SHIM_F_SOCKET is set, then a memfd of exactly request_bytes, sealed against writing, growing
+ * and shrinking, when AICP_SHIM_F_MEMFD is set.
  *
  * Verdict message: struct aicp_shim_verdict, then answer_bytes of a whole HTTP response to serve
  * (AICP_SHIM_ANSWER), which ends its connection.
@@ -20,22 +22,24 @@
 
 #include <stdint.h>
 
-#define AICP_SHIM_MAGIC   0x50434941u /* "AICP" */
+#define AICP_SHIM_MAGIC	  0x50434941u /* "AICP" */
 #define AICP_SHIM_VERSION 1
 
 enum aicp_shim_type {
-	AICP_SHIM_REQUEST = 1,     /* judge this request */
-	AICP_SHIM_UNREADABLE = 2,  /* a governed connection that the shim cannot judge: see kind */
+	AICP_SHIM_REQUEST = 1, /* judge this request */
+	AICP_SHIM_UNREADABLE = 2, /* a governed connection that the shim cannot judge: see kind */
 	AICP_SHIM_VERDICT = 0x81,
 };
 
-/* Why a connection is unreadable (AICP_SHIM_UNREADABLE); request bytes may be what was seen, or none. */
+/* Why a connection is unreadable (AICP_SHIM_UNREADABLE); request bytes may be what was seen, or
+ * none. */
 enum aicp_shim_kind {
 	AICP_SHIM_KIND_NONE = 0,
-	AICP_SHIM_KIND_HTTP2 = 1,      /* an HTTP/2 preface under a connection that was told http/1.1 */
-	AICP_SHIM_KIND_NOT_HTTP = 2,   /* bytes that are no HTTP/1.x request */
-	AICP_SHIM_KIND_TOO_LARGE = 3,  /* the body is over AICP_BODY_BYTES_MAX or the head over its limit */
-	AICP_SHIM_KIND_PIPELINED = 4,  /* bytes behind a request whose answer has not begun */
+	AICP_SHIM_KIND_HTTP2 = 1, /* an HTTP/2 preface under a connection that was told http/1.1 */
+	AICP_SHIM_KIND_NOT_HTTP = 2, /* bytes that are no HTTP/1.x request */
+	AICP_SHIM_KIND_TOO_LARGE =
+		3, /* the body is over AICP_BODY_BYTES_MAX or the head over its limit */
+	AICP_SHIM_KIND_PIPELINED = 4, /* bytes behind a request whose answer has not begun */
 	AICP_SHIM_KIND_EARLY_DATA = 5, /* TLS 1.3 early data, which may be replayed */
 	_AICP_SHIM_KIND_COUNT,
 };
@@ -47,7 +51,7 @@ enum aicp_shim_flag {
 };
 
 enum aicp_shim_action {
-	AICP_SHIM_PASS = 1,   /* send exactly the judged bytes */
+	AICP_SHIM_PASS = 1, /* send exactly the judged bytes */
 	AICP_SHIM_ANSWER = 2, /* send nothing, serve the answer, end the connection */
 };
 
@@ -59,7 +63,8 @@ struct aicp_shim_request {
 	uint32_t kind; /* enum aicp_shim_kind */
 	uint32_t host_bytes;
 	uint32_t request_bytes;
-	uint32_t head_bytes; /* of the request head with its empty line, as the shim parsed it; a claim */
+	uint32_t head_bytes; /* of the request head with its empty line, as the shim parsed it; a
+				claim */
 	uint32_t reserved;
 };
 
@@ -77,20 +82,21 @@ _Static_assert(sizeof(struct aicp_shim_request) == 32, "wire size");
 _Static_assert(sizeof(struct aicp_shim_verdict) == 56, "wire size");
 
 /*
- * RUNTIME_DIR/governed: what the shim may know without asking. A text file of at most 256 KiB, owned by root,
- * replaced by rename, one item a line, fields separated by one tab:
+ * RUNTIME_DIR/governed: what the shim may know without asking. A text file of at most 256 KiB,
+ * owned by root, replaced by rename, one item a line, fields separated by one tab:
  *
  *   aicp-governed <TAB> 1                              first line: format version
  *   fail <TAB> closed | open                           what to do when the engine cannot be asked
  *   mode <TAB> enforce | monitor
- *   host <TAB> NAME <TAB> SHAPE                        NAME exact, or "*.example.com" for any sub-domain
- *   shape <TAB> SHAPE <TAB> JSON                       error body with %MESSAGE% where the text goes
+ *   host <TAB> NAME <TAB> SHAPE                        NAME exact, or "*.example.com" for any
+ * sub-domain shape <TAB> SHAPE <TAB> JSON                       error body with %MESSAGE% where the
+ * text goes
  *
  * Unknown first words are skipped, so that older shims read newer files.
  */
-#define AICP_GOVERNED_FILE       "governed"
-#define AICP_GOVERNED_BYTES_MAX  (256u << 10)
-#define AICP_SHIM_SOCKET         "shim.sock"
-#define AICP_API_SOCKET          "api.sock"
+#define AICP_GOVERNED_FILE	"governed"
+#define AICP_GOVERNED_BYTES_MAX (256u << 10)
+#define AICP_SHIM_SOCKET	"shim.sock"
+#define AICP_API_SOCKET		"api.sock"
 /* Where the shim looks when AICP_RUNTIME_DIR is not in its environment. */
 #define AICP_RUNTIME_DIR_DEFAULT "/run/aicp"

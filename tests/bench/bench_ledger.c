@@ -13,11 +13,12 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define SECONDS	     2.0
-#define BATCH_MAX    512u
-#define COMMITS_MAX  200000u
-#define VERIFY_LEAST 300000u /* records to verify; more are appended when the batches made fewer   \
-			      */
+#define SECONDS	    2.0
+#define BATCH_MAX   512u
+#define COMMITS_MAX 200000u
+#define VERIFY_LEAST                                                                               \
+	300000u /* records to verify; more are appended when the batches made fewer                \
+		 */
 
 static void die(const char *what)
 {
