@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/json_string.h"
+#include "base/utf8.h"
 
 #include <stdlib.h>
 
@@ -22,6 +23,17 @@ static inline const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
 	}
 	while (p < end && *p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\')
 		p++;
+	return p;
+}
+
+/* First byte from p that is ASCII, or begins what is no whole character before end: that goes byte
+ * by byte. */
+static inline const uint8_t *skip_utf8(const uint8_t *p, const uint8_t *end)
+{
+	size_t n;
+
+	while (end - p >= 4 && *p >= 0x80 && (n = utf8_length(span_of(p, 4))))
+		p += n;
 	return p;
 }
 
@@ -149,6 +161,11 @@ enum json_error json_string_scan(struct json_string *s, const uint8_t **p, const
 			q = skip_plain(q, end);
 			if (q < end && *q == '"')
 				break;
+			if (q < end && *q >= 0x80) {
+				q = skip_utf8(q, end);
+				if (q < end && *q < 0x80)
+					continue;
+			}
 		}
 		if (q == end)
 			break;
