@@ -27,7 +27,7 @@ check "exports are those of preload/shim.map" "$(diff <(echo "$listed") <(echo "
 check "every hook is listed, and every listed name is a hook" "$(diff <(echo "$hooks") <(echo "$listed"))"
 check "needs libc and nothing else" "$(readelf -d $lib | grep NEEDED | grep -v '\[libc\.so\.6\]')"
 check "no symbol newer than glibc 2.17" "$(nm -D --undefined-only $lib | grep -o 'GLIBC_[0-9.]*' |
-	sort -uV | awk '{ print } END { print "GLIBC_2.17" }' | sort -V | sed '1,/^GLIBC_2\.17$/d')"
+	sort -uV | awk '{ print } END { print "GLIBC_2.17" }' | sort -uV | sed '1,/^GLIBC_2\.17$/d')"
 check "no fortify, stack protector, stdio, allocator, locale, exit or assert" "$(nm -D --undefined-only $lib | awk '{ print $2 }' |
 	sed 's/@.*//' | grep -E '_chk$|__stack_chk|printf|^f?put|^(m|c|re)alloc$|^free$|locale|^_?exit$|abort|assert|dlsym|dlopen')"
 check "no lazy binding, cannot be unloaded" "$(readelf -d $lib | grep -q 'NOW.*NODELETE' || echo 'flags missing')"
