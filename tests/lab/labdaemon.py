@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Starts, stops and breaks an aicpd inside the lab, and runs programs under it."""
 
+import http.client
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import urllib.error
@@ -118,9 +120,18 @@ class Daemon:
     def run_prefix(self):
         return [AICP, "-c", self.config, "run", "--"]
 
+    def api(self, path):
+        """GET path over the daemon's Unix socket, where root is admin; the answer's JSON."""
+        connection = http.client.HTTPConnection("localhost", 8642, timeout=20)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(self.runtime_dir + "/api.sock")
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        text = answer.read()
+        if answer.status != 200:
+            raise RuntimeError("GET %s: %d %s" % (path, answer.status, text))
+        return json.loads(text)
+
     def decisions(self):
-        """The decisions that `aicp log` shows, oldest first."""
-        done = self.aicp("--json", "log", "--limit", "1000")
-        if done.returncode != 0:
-            raise RuntimeError("aicp log: exit status %d: %s" % (done.returncode, done.stderr))
-        return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        """The recorded decisions, at most 1000, oldest first."""
+        return [event for event in self.api("/api/logs?limit=1000") if event["event_type"] == "decision"]

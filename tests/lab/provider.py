@@ -15,6 +15,7 @@ is JSON lines, each with "conn" (a number per TCP connection) and "event":
   refused  error                          the handshake failed
   plain    bytes, text                    plaintext, one character per byte (Latin-1)
   request  method, path, body_bytes       a whole request was read
+  unreadable error                        what came was no HTTP; the connection is given up
   close    raw, app_data, plain, reset    totals; app_data counts the bytes of "data" records
 
 Options: --tls 1.2|1.3|any, --alpn h2 (prefer HTTP/2 where the client offers it; else http/1.1 alone).
@@ -64,8 +65,10 @@ class Connection:
         reset = False
         try:
             self.serve()
-        except (ConnectionError, TimeoutError, OSError) as error:
+        except OSError as error:
             reset = isinstance(error, ConnectionResetError)
+        except ValueError as error:
+            self.log("unreadable", error=str(error))
         finally:
             self.log("close", reset=reset, **self.totals)
             self.sock.close()

@@ -24,27 +24,32 @@ class Http1:
 
     def __init__(self, host, log):
         self.host, self.log = host, log
-        self.buffer = b""
+        self.buffer = bytearray()
+        self.needed = 0  # bytes without which looking at the buffer again is no use
         self.continued = False
         self.finished = False
 
     def feed(self, plain):
         self.buffer += plain
+        if len(self.buffer) < self.needed:
+            return
         if self.buffer.startswith(H2_PREFACE[: len(self.buffer)]):
             if len(self.buffer) >= len(H2_PREFACE):
                 self.log("request", method="PRI", path="*", body_bytes=0)
                 self.finished = True
             return
         while not self.finished and HEAD_END in self.buffer:
-            head, rest = self.buffer.split(HEAD_END, 1)
+            head, rest = bytes(self.buffer).split(HEAD_END, 1)
             method, path, headers = self.parse_head(head)
             body, left = self.read_body(headers, rest)
             if body is None:
+                if "content-length" in headers:
+                    self.needed = len(head) + len(HEAD_END) + int(headers["content-length"])
                 if headers.get("expect", "").lower() == "100-continue" and not self.continued:
                     self.continued = True
                     yield b"HTTP/1.1 100 Continue\r\n\r\n"
                 return
-            self.buffer, self.continued = left, False
+            self.buffer, self.needed, self.continued = bytearray(left), 0, False
             self.log("request", method=method, path=path, body_bytes=len(body))
             yield from self.answer(method, path, headers, body)
 
