@@ -17,6 +17,7 @@ struct doctor {
 	const struct cli *cli;
 	struct config *config; /* NULL: not readable */
 	char runtime_dir[4096]; /* PATH_MAX */
+	bool cooperative; /* the daemon runs without root: its roles need no users */
 	struct buf json;
 	struct json_write w;
 	unsigned count[_DOCTOR_LEVELS];

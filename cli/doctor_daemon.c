@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <unistd.h>
 #include <sys/stat.h>
@@ -44,7 +45,15 @@ static void modes(struct doctor *d, const struct json *j)
 {
 	uint32_t engine = json_get(j, 0, "engine"), mode = json_get(j, 0, "mode");
 	uint32_t fail = json_get(j, engine, "fail"), identity = json_get(j, engine, "identity");
+	uint32_t tier = json_get(j, 0, "tier");
 
+	if (tier != JSON_NONE && span_eq_str(json_raw(j, tier), "cooperative")) {
+		d->cooperative = true;
+		doctor_say(
+			d, DOCTOR_INFO, "tier", NULL,
+			"cooperative: the daemon runs as one user, and judges only programs that "
+			"carry the shim");
+	}
 	if (mode != JSON_NONE && span_eq_str(json_raw(j, mode), "monitor"))
 		doctor_say(d, DOCTOR_INFO, "mode", "set `mode: enforce` when you have seen enough",
 			   "monitor: nothing is stopped, only recorded");
@@ -68,12 +77,17 @@ void doctor_daemon(struct doctor *d)
 		return;
 	r = client_ask(&client, "GET", SPAN_LIT("/api/status"), SPAN_NULL, &a);
 	if (r) {
+		char governed[PATH_MAX + 32];
+
+		snprintf(governed, sizeof(governed), "%s/%s", d->runtime_dir, AICP_GOVERNED_FILE);
 		doctor_say(
 			d, DOCTOR_FAIL, "daemon",
 			"start it (`systemctl start aicp`), or name its configuration with -c FILE",
-			"no daemon answers at %s (%s): governed programs are %s", client.socket,
-			strerror(-r),
-			d->config->fail == CONFIG_FAIL_OPEN ? "let pass, unrecorded" : "refused");
+			"no daemon answers at %s (%s): programs that carry the shim %s",
+			client.socket, strerror(-r),
+			access(governed, F_OK) < 0	      ? "run ungoverned"
+			: d->config->fail == CONFIG_FAIL_OPEN ? "pass, unrecorded"
+							      : "are refused at AI providers");
 		return;
 	}
 	if (a.status == 403) {
@@ -92,7 +106,14 @@ void doctor_daemon(struct doctor *d)
 	client_answer_deinit(&a);
 }
 
-/* A place that only root may change. */
+static bool is_ledger(uid_t uid)
+{
+	const struct passwd *user = getpwuid(uid);
+
+	return user && strcmp(user->pw_name, "aicp-ledger") == 0;
+}
+
+/* A place that only root (and, of its own folder, the ledger) may change. */
 static void check_place(struct doctor *d, const char *check, const char *path, mode_t forbidden)
 {
 	struct stat st;
@@ -111,8 +132,9 @@ static void check_place(struct doctor *d, const char *check, const char *path, m
 		doctor_say(d, DOCTOR_FAIL, check, "start the daemon again, which sets its mode",
 			   "%s has mode %04o: others may %s it", path, st.st_mode & 07777,
 			   forbidden & 04 ? "read or change" : "change");
-	else if (st.st_uid != 0 && st.st_uid != geteuid())
-		doctor_say(d, DOCTOR_INFO, check, NULL, "%s belongs to uid %u", path, st.st_uid);
+	else if (st.st_uid != 0 && st.st_uid != geteuid() && !is_ledger(st.st_uid))
+		doctor_say(d, DOCTOR_WARN, check, "see who that is; start the daemon again",
+			   "%s belongs to uid %u, who can change it", path, st.st_uid);
 	else
 		doctor_say(d, DOCTOR_OK, check, NULL, "%s is in order", path);
 }

@@ -68,6 +68,8 @@ void doctor_users(struct doctor *d)
 	static const char *const user[] = {"aicp", "aicp-ledger", "aicp-api", "aicp-courier"};
 	bool all = true;
 
+	if (d->cooperative)
+		return;
 	for (size_t i = 0; i < sizeof(user) / sizeof(*user); i++) {
 		char mend[128];
 

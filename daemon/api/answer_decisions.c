@@ -53,10 +53,57 @@ static void write_which_policy(const struct log_entry *e, struct json_write *w)
 	json_write_end_object(w);
 }
 
+/* Which policies were looked at is known while the set that decided is still in force: all of its
+ * enabled ones. */
+static void put_evaluated(struct api *api, struct span decided_by, struct json_write *w)
+{
+	struct span body;
+	struct json j;
+	unsigned status;
+	uint32_t digest, policies;
+
+	if (api_ask(api, LINK_ENGINE, SPAN_LIT("{\"op\":\"policies\"}"), &status, &body) ||
+	    status != 200 || json_scan_all(api->scan, body))
+		return;
+	j = json_scan_json(api->scan, body);
+	digest = json_get(&j, 0, "digest");
+	policies = json_get(&j, 0, "policies");
+	if (digest == JSON_NONE || policies == JSON_NONE ||
+	    !span_eq(json_raw(&j, digest), decided_by))
+		return;
+	json_write_array(w, "policies_evaluated");
+	json_foreach (p, &j, policies) {
+		uint32_t enabled = json_get(&j, p, "enabled"), name = json_get(&j, p, "name");
+
+		if (name != JSON_NONE && enabled != JSON_NONE && j.token[enabled].kind == JSON_TRUE)
+			json_write_raw(w, NULL, json_whole(&j, name));
+	}
+	json_write_end_array(w);
+}
+
 int answer_DECISION_WHICH_POLICY(struct api *api, struct request *r)
 {
-	rows_one(api, r, write_which_policy);
-	return REQUEST_DONE;
+	struct buf *out = &r->answer.body, decided_by = BUF_INIT(256);
+	struct json_write w;
+	uint32_t t;
+
+	if (!rows_one(api, r, write_which_policy))
+		return REQUEST_DONE;
+	if (json_scan_all(api->scan, buf_span(out)) == PARSE_DONE) {
+		struct json j = json_scan_json(api->scan, buf_span(out));
+
+		t = json_get(&j, 0, "policy_set");
+		if (t != JSON_NONE && j.token[t].kind == JSON_STRING)
+			json_string_put(&j, t, &decided_by);
+	}
+	/* Goes on in the object that the row made. */
+	out->n--;
+	json_write_init(&w, out, false);
+	w.depth = 1;
+	put_evaluated(api, buf_span(&decided_by), &w);
+	buf_put_byte(out, '}');
+	buf_deinit(&decided_by);
+	return out->err;
 }
 
 static void put_moment(struct json_write *w, int64_t at_ns, const char *event, struct span detail)

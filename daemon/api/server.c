@@ -2,6 +2,7 @@
 #include "api/server.h"
 
 #include "api/exchange.h"
+#include "io/log.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -290,7 +291,8 @@ static enum MHD_Result send_answer(struct exchange *x)
 
 static void failed(struct exchange *x, int err)
 {
-	fprintf(stderr, "api: %s: %s\n", route_row(x->request.route)->path, strerror(-err));
+	log_limited(LOG_ERROR, "request", "%s: %s", route_row(x->request.route)->path,
+		    strerror(-err));
 	answer_fault(&x->request.answer, API_FAULT_INTERNAL, NULL, SPAN_NULL,
 		     "this could not be done (%s); the daemon's log says more", strerror(-err));
 }

@@ -16,8 +16,8 @@ declare -A may=(
 	[engine]="aicp base model http provider detect policy record engine"
 	[ledger]="aicp base model http provider detect policy record engine ledger"
 	[io]="aicp base model http provider detect policy record engine ledger io"
-	# The one header that both speak by: messages between roles.
-	[api]="aicp base model http provider detect policy record engine ledger api io/link.h"
+	# What every role has: messages between roles, and the log in its one form.
+	[api]="aicp base model http provider detect policy record engine ledger api io/link.h io/log.h"
 )
 n=0
 
