@@ -27,7 +27,8 @@ $(B)/libpreload.a: $(SHIM_CORE:%.c=$(B)/%.o)
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && ar rcs $@ $^
 PRESENT += preload
-BELOW_preload :=
+# What tests/support stands on; the shim itself uses nothing of the daemon.
+BELOW_preload := base
 $(B)/unit/preload/%: private EXTRA_CFLAGS += -iquote .
 
 # Programs for tests/lab/test_shim.sh and tests/bench/bench_shim.sh.

@@ -1,0 +1,625 @@
+/* SPDX-License-Identifier: MIT */
+/* A governed connection over a scripted TLS library and a scripted engine: what is sent, when, and
+ * what is read. */
+#include "aicp/limits.h"
+#include "aicp/shim.h"
+#include "preload/arena.h"
+#include "preload/conn.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* ---- the library ---- */
+
+struct ssl_st {
+	void *ex_data;
+	int state, shutdown;
+	bool alpn_set;
+	char *out; /* what it was given to send */
+	size_t out_n;
+	size_t room; /* bytes it takes before it blocks */
+	size_t refill; /* room after it blocked once */
+	size_t take; /* most bytes a call takes; 0: all */
+	const void *retry; /* a blocked write has to come again with these */
+	int retry_n;
+	const char *in; /* what it has to read */
+	size_t in_n, in_piece;
+	bool nest;
+	enum conn_outcome nested;
+};
+
+static int ssl_write(SSL *s, const void *p, int n)
+{
+	size_t k = (size_t)n;
+
+	if (s->nest) {
+		s->nest = false;
+		s->nested = conn_write(s->ex_data, s, "GET / HTTP/1.1\r\n\r\n", 18).outcome;
+	}
+	if (s->retry) {
+		assert_ptr_equal(p, s->retry);
+		assert_int_equal(n, s->retry_n);
+	}
+	s->retry = NULL;
+	if (s->take && k > s->take)
+		k = s->take;
+	if (k > s->room) {
+		s->room = s->refill;
+		s->retry = p;
+		s->retry_n = n;
+		return -1;
+	}
+	s->room -= k;
+	s->out = realloc(s->out, s->out_n + k + 1);
+	memcpy(s->out + s->out_n, p, k);
+	s->out_n += k;
+	return (int)k;
+}
+
+static int ssl_read(SSL *s, void *p, int n)
+{
+	size_t k = s->in_n < (size_t)n ? s->in_n : (size_t)n;
+
+	if (s->in_piece && k > s->in_piece)
+		k = s->in_piece;
+	if (!k)
+		return -1;
+	memcpy(p, s->in, k);
+	s->in += k;
+	s->in_n -= k;
+	return (int)k;
+}
+
+static int one(const SSL *s)
+{
+	(void)s;
+	return 1;
+}
+
+static int zero(const SSL *s)
+{
+	(void)s;
+	return 0;
+}
+
+static int minus_one(const SSL *s)
+{
+	(void)s;
+	return -1;
+}
+
+static int handshake(SSL *s)
+{
+	(void)s;
+	return 1;
+}
+
+static int state(const SSL *s)
+{
+	return s->state;
+}
+
+static const char *server_name(const SSL *s, int type)
+{
+	(void)s, (void)type;
+	return "API.example.";
+}
+
+static size_t no_random(const SSL *s, unsigned char *p, size_t n)
+{
+	(void)s;
+	memset(p, 0, n);
+	return n;
+}
+
+static int set_alpn(SSL *s, const unsigned char *p, unsigned n)
+{
+	s->alpn_set = n == 9 && memcmp(p, "\x08http/1.1", 9) == 0;
+	return 0;
+}
+
+static void set_shutdown(SSL *s, int how)
+{
+	s->shutdown = how;
+}
+
+static int get_shutdown(const SSL *s)
+{
+	return s->shutdown;
+}
+
+static void *get_ex(const SSL *s, int i)
+{
+	(void)i;
+	return s->ex_data;
+}
+
+static int set_ex(SSL *s, int i, void *p)
+{
+	(void)i;
+	s->ex_data = p;
+	return 1;
+}
+
+static const struct real_ssl library = {
+	.SSL_write = ssl_write,
+	.SSL_read = ssl_read,
+	.SSL_is_server = zero,
+	.SSL_get_state = state,
+	.SSL_is_init_finished = one,
+	.SSL_do_handshake = handshake,
+	.SSL_get_servername = server_name,
+	.SSL_get_client_random = no_random,
+	.SSL_get_fd = minus_one,
+	.SSL_set_alpn_protos = set_alpn,
+	.SSL_set_shutdown = set_shutdown,
+	.SSL_get_shutdown = get_shutdown,
+	.SSL_get_ex_data = get_ex,
+	.SSL_set_ex_data = set_ex,
+};
+
+/* ---- the engine: BLOCK in a request answers, PASS-ALL passes also what is unreadable ---- */
+
+#define ANSWER "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"
+
+static char dir[] = "/tmp/aicp-test-conn.XXXXXX";
+static int listener;
+static struct aicp_shim_request last; /* written by the engine before it answers */
+
+static void *engine(void *arg)
+{
+	static uint8_t m[sizeof(struct aicp_shim_request) + 256 + AICP_SHIM_INLINE_BYTES_MAX];
+
+	(void)arg;
+	for (;;) {
+		struct {
+			struct aicp_shim_verdict v;
+			char answer[sizeof(ANSWER) - 1];
+		} reply = {.v = {.magic = AICP_SHIM_MAGIC,
+				 .version = AICP_SHIM_VERSION,
+				 .type = AICP_SHIM_VERDICT,
+				 .action = AICP_SHIM_PASS}};
+		int conn = accept(listener, NULL, NULL);
+		ssize_t n;
+
+		if (conn < 0)
+			return NULL;
+		n = recv(conn, m, sizeof(m), 0);
+		if (n >= (ssize_t)sizeof(last))
+			memcpy(&last, m, sizeof(last));
+		if (memmem(m, (size_t)n, "BLOCK", 5) ||
+		    (last.type == AICP_SHIM_UNREADABLE && !memmem(m, (size_t)n, "PASS-ALL", 8))) {
+			reply.v.action = AICP_SHIM_ANSWER;
+			reply.v.answer_bytes = sizeof(reply.answer);
+			memcpy(reply.answer, ANSWER, sizeof(reply.answer));
+		}
+		(void)send(conn, &reply, sizeof(reply.v) + reply.v.answer_bytes, MSG_NOSIGNAL);
+		close(conn);
+	}
+}
+
+static int set_up(void **state_)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	char file[sizeof(a.sun_path)];
+	pthread_t t;
+	FILE *f;
+
+	(void)state_;
+	if (!mkdtemp(dir))
+		return -1;
+	setenv("AICP_RUNTIME_DIR", dir, 1);
+	snprintf(file, sizeof(file), "%s/governed", dir);
+	f = fopen(file, "we");
+	fprintf(f, "aicp-governed\t1\nhost\tapi.example\tx\n");
+	fclose(f);
+	chmod(file, 0644);
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/shim.sock", dir);
+	listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (bind(listener, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(listener, 8) < 0)
+		return -1;
+	return pthread_create(&t, NULL, engine, NULL);
+}
+
+static int tear_down(void **state_)
+{
+	char file[64];
+
+	(void)state_;
+	shutdown(listener, SHUT_RDWR);
+	snprintf(file, sizeof(file), "%s/governed", dir);
+	unlink(file);
+	snprintf(file, sizeof(file), "%s/shim.sock", dir);
+	unlink(file);
+	return rmdir(dir);
+}
+
+/* ---- tests ---- */
+
+static struct conn *begin(SSL *s)
+{
+	*s = (struct ssl_st){.room = SIZE_MAX};
+	return conn_of(&library, s, false);
+}
+
+static void end(SSL *s)
+{
+	conn_forget(&library, s);
+	assert_null(s->ex_data);
+	free(s->out);
+}
+
+/* Writes as a program does: again with the same bytes when blocked. Returns how often it was
+ * blocked. */
+static int write_all(struct conn *c, SSL *s, const char *p, size_t n)
+{
+	int blocked = 0;
+
+	while (n) {
+		struct conn_result r = conn_write(c, s, p, n);
+
+		if (r.outcome == CONN_FAILED) {
+			assert_true(++blocked < 100000);
+			continue;
+		}
+		assert_int_equal(r.outcome, CONN_DONE);
+		assert_true(r.n && r.n <= n);
+		p += r.n;
+		n -= r.n;
+	}
+	return blocked;
+}
+
+#define REQUEST "POST /v1 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
+
+static void test_first_look(void **state_)
+{
+	SSL s;
+	struct conn *c = begin(&s);
+
+	(void)state_;
+	assert_true(conn_is_governed(c));
+	assert_true(s.alpn_set);
+	assert_ptr_equal(conn_of(&library, &s, false), c);
+	end(&s);
+}
+
+/* At every split nothing is sent before the whole is judged, and then just the whole. */
+static void test_splits(void **state_)
+{
+	const size_t n = sizeof(REQUEST) - 1;
+
+	(void)state_;
+	for (size_t cut = 1; cut <= n; cut++) {
+		SSL s;
+		struct conn *c = begin(&s);
+
+		write_all(c, &s, REQUEST, cut);
+		if (cut < n) {
+			assert_int_equal(s.out_n, 0);
+			write_all(c, &s, REQUEST + cut, n - cut);
+		}
+		assert_int_equal(s.out_n, n);
+		assert_memory_equal(s.out, REQUEST, n);
+		assert_int_equal(last.head_bytes, n - 5);
+		assert_int_equal(last.request_bytes, n);
+		end(&s);
+	}
+}
+
+static char *body_request(size_t bytes, size_t *ret_n)
+{
+	char *p = malloc(bytes + 100);
+	size_t n = (size_t)sprintf(p, "POST / HTTP/1.1\r\nContent-Length: %zu\r\n\r\n", bytes);
+
+	for (size_t i = 0; i < bytes; i++)
+		p[n + i] = (char)(i * 2654435761u >> 11);
+	*ret_n = n + bytes;
+	return p;
+}
+
+/* However little the library takes, and whenever it blocks: all bytes arrive, once and in order. */
+static void test_blocking(void **state_)
+{
+	static const struct {
+		size_t room, refill, take;
+	} ways[] = {{0, SIZE_MAX, 0}, {0, 16384, 0},	   {16384, 16384, 0}, {40000, 20000, 0},
+		    {100000, 0, 777}, {SIZE_MAX, 0, 4096}, {5000, 5000, 999}};
+	size_t n;
+	char *p = body_request(200000, &n);
+
+	(void)state_;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		SSL s;
+		struct conn *c = begin(&s);
+		int blocked;
+
+		s.room = ways[i].room;
+		s.refill = ways[i].refill ? ways[i].refill : 5000;
+		s.take = ways[i].take;
+		blocked = write_all(c, &s, p, n);
+		assert_int_equal(blocked > 0, ways[i].room < n);
+		assert_int_equal(s.out_n, n);
+		assert_memory_equal(s.out, p, n);
+		/* And the connection is ready for the next. */
+		conn_did_read(c);
+		s.room = SIZE_MAX;
+		write_all(c, &s, REQUEST, sizeof(REQUEST) - 1);
+		assert_int_equal(s.out_n, n + sizeof(REQUEST) - 1);
+		end(&s);
+	}
+	free(p);
+}
+
+/* A program that only waits for the answer still gets its request sent. */
+static void test_reading_sends_the_rest(void **state_)
+{
+	size_t n;
+	char *p = body_request(60000, &n), buf[10];
+	SSL s;
+	struct conn *c = begin(&s);
+
+	(void)state_;
+	s.room = 20000;
+	s.refill = 20000;
+	assert_int_equal(conn_write(c, &s, p, n).outcome, CONN_FAILED);
+	for (int i = 0; i < 10 && s.out_n < n; i++)
+		assert_int_equal(conn_read(c, &s, buf, sizeof(buf), false).outcome, CONN_USE_REAL);
+	assert_int_equal(s.out_n, n);
+	assert_memory_equal(s.out, p, n);
+	end(&s);
+	free(p);
+}
+
+static void test_answer(void **state_)
+{
+	SSL s;
+	struct conn *c = begin(&s);
+	char got[sizeof(ANSWER)] = "";
+	struct conn_result r;
+
+	(void)state_;
+	write_all(c, &s, "GET /BLOCK HTTP/1.1\r\n\r\n", 23);
+	assert_int_equal(s.out_n, 0);
+	assert_int_equal(conn_pending(c), sizeof(ANSWER) - 1);
+	r = conn_read(c, &s, got, 4, true);
+	assert_int_equal(r.n, 4);
+	assert_int_equal(conn_pending(c), sizeof(ANSWER) - 1);
+	for (size_t i = 0; i < sizeof(ANSWER) - 1; i++) {
+		assert_int_equal(s.shutdown, 0);
+		r = conn_read(c, &s, got + i, 1, false);
+		assert_int_equal(r.outcome, CONN_DONE);
+		assert_int_equal(r.n, 1);
+	}
+	assert_string_equal(got, ANSWER);
+	assert_int_equal(conn_pending(c), 0);
+	assert_int_equal(s.shutdown, 2);
+	assert_int_equal(conn_read(c, &s, got, 1, false).outcome, CONN_USE_REAL);
+	/* Whatever it still writes goes nowhere. */
+	write_all(c, &s, REQUEST, sizeof(REQUEST) - 1);
+	assert_int_equal(s.out_n, 0);
+	end(&s);
+}
+
+static void test_pipelined(void **state_)
+{
+	SSL s;
+	struct conn *c = begin(&s);
+
+	(void)state_;
+	write_all(c, &s, REQUEST, sizeof(REQUEST) - 1);
+	conn_did_read(c);
+	write_all(c, &s, REQUEST, sizeof(REQUEST) - 1);
+	assert_int_equal(s.out_n, 2 * (sizeof(REQUEST) - 1));
+	write_all(c, &s, REQUEST, sizeof(REQUEST) - 1);
+	assert_int_equal(s.out_n, 2 * (sizeof(REQUEST) - 1));
+	assert_int_equal(last.type, AICP_SHIM_UNREADABLE);
+	assert_int_equal(last.kind, AICP_SHIM_KIND_PIPELINED);
+	assert_true(conn_pending(c) > 0);
+	end(&s);
+}
+
+static void test_unreadable_passes(void **state_)
+{
+	SSL s;
+	struct conn *c = begin(&s);
+
+	(void)state_;
+	write_all(c, &s, "\x01PASS-ALL", 9);
+	assert_int_equal(last.kind, AICP_SHIM_KIND_NOT_HTTP);
+	assert_int_equal(s.out_n, 9);
+	assert_int_equal(conn_write(c, &s, "x", 1).outcome, CONN_USE_REAL);
+	end(&s);
+}
+
+/* A body over the limit that passes all the same: its end is found, and what follows is judged. */
+static void test_too_large_passes(void **state_)
+{
+	static char zeros[65536];
+	size_t left = AICP_BODY_BYTES_MAX + 5, n;
+	char head[128];
+	SSL s;
+	struct conn *c = begin(&s);
+
+	(void)state_;
+	n = (size_t)sprintf(head, "POST /PASS-ALL HTTP/1.1\r\nContent-Length: %zu\r\n\r\n", left);
+	write_all(c, &s, head, n);
+	assert_int_equal(last.kind, AICP_SHIM_KIND_TOO_LARGE);
+	n += left;
+	s.take = 10000;
+	while (left) {
+		size_t k = left < sizeof(zeros) ? left : sizeof(zeros);
+
+		write_all(c, &s, zeros, k);
+		left -= k;
+	}
+	assert_int_equal(s.out_n, n);
+	conn_did_read(c);
+	write_all(c, &s, "GET /BLOCK HTTP/1.1\r\n\r\n", 23);
+	assert_int_equal(s.out_n, n);
+	assert_true(conn_pending(c) > 0);
+	end(&s);
+}
+
+static void test_nested_write(void **state_)
+{
+	SSL s;
+	struct conn *c = begin(&s);
+
+	(void)state_;
+	s.nest = true;
+	write_all(c, &s, REQUEST, sizeof(REQUEST) - 1);
+	assert_int_equal(s.nested, CONN_NEVER);
+	assert_int_equal(s.out_n, sizeof(REQUEST) - 1);
+	end(&s);
+}
+
+static void test_no_memory(void **state_)
+{
+	size_t room = AICP_SHIM_ARENA_BYTES_MAX - arena_used(), n;
+	void *hog;
+	SSL s, t = {.room = SIZE_MAX};
+	struct conn *c = begin(&s);
+	char *p = body_request(100000, &n);
+
+	(void)state_;
+	hog = arena_map(room - 65536 - 32768);
+	assert_non_null(hog);
+	/* The head fits, the body does not: it is reported, and refused. */
+	write_all(c, &s, p, n);
+	assert_int_equal(last.kind, AICP_SHIM_KIND_TOO_LARGE);
+	assert_int_equal(s.out_n, 0);
+	assert_true(conn_pending(c) > 0);
+	/* No memory for a connection at all: it sends nothing. */
+	assert_ptr_equal(conn_of(&library, &t, false), CONN_REFUSED);
+	assert_int_equal(conn_write(CONN_REFUSED, &t, REQUEST, 10).outcome, CONN_NEVER);
+	assert_int_equal(conn_read(CONN_REFUSED, &t, p, 10, false).outcome, CONN_USE_REAL);
+	arena_unmap(hog, room - 65536 - 32768);
+	end(&s);
+	free(p);
+}
+
+#define GO_ON	 "HTTP/1.1 100 Continue\r\n\r\n"
+#define RESPONSE "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+#define WAITING	 "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+
+static size_t read_all(struct conn *c, SSL *s, char *out, size_t cap)
+{
+	size_t n = 0;
+
+	for (;;) {
+		struct conn_result r = conn_read(c, s, out + n, cap - n, false);
+
+		if (r.outcome == CONN_USE_REAL) {
+			int k = ssl_read(s, out + n, (int)(cap - n));
+
+			r = (struct conn_result){.outcome = k > 0 ? CONN_DONE : CONN_FAILED,
+						 .n = (size_t)k};
+		}
+		if (r.outcome != CONN_DONE)
+			return n;
+		n += r.n;
+	}
+}
+
+/* The program is told to go on by us, and sees the server's own word only when it did not see ours.
+ */
+static void test_expect(void **state_)
+{
+	char got[200];
+
+	(void)state_;
+	for (size_t piece = 1; piece < sizeof(GO_ON RESPONSE); piece++) {
+		SSL s;
+		struct conn *c = begin(&s);
+		size_t n;
+
+		write_all(c, &s, WAITING, sizeof(WAITING) - 1);
+		assert_int_equal(conn_pending(c), sizeof(GO_ON) - 1);
+		n = read_all(c, &s, got, sizeof(got));
+		assert_int_equal(n, sizeof(GO_ON) - 1);
+		assert_memory_equal(got, GO_ON, n);
+		assert_int_equal(s.out_n, 0);
+		write_all(c, &s, "hi", 2);
+		assert_int_equal(s.out_n, sizeof(WAITING) - 1 + 2);
+		s.in = GO_ON RESPONSE;
+		s.in_n = sizeof(GO_ON RESPONSE) - 1;
+		s.in_piece = piece;
+		n = read_all(c, &s, got, sizeof(got));
+		assert_int_equal(n, sizeof(RESPONSE) - 1);
+		assert_memory_equal(got, RESPONSE, n);
+		end(&s);
+	}
+}
+
+static void test_expect_not_heeded(void **state_)
+{
+	char got[200];
+	SSL s;
+	struct conn *c = begin(&s);
+	size_t n;
+
+	(void)state_;
+	write_all(c, &s, WAITING, sizeof(WAITING) - 1);
+	write_all(c, &s, "hi", 2);
+	assert_int_equal(conn_pending(c), 0);
+	s.in = GO_ON RESPONSE;
+	s.in_n = sizeof(GO_ON RESPONSE) - 1;
+	n = read_all(c, &s, got, sizeof(got));
+	assert_int_equal(n, sizeof(GO_ON RESPONSE) - 1);
+	end(&s);
+	/* A server that never says it. */
+	c = begin(&s);
+	write_all(c, &s, WAITING, sizeof(WAITING) - 1);
+	(void)read_all(c, &s, got, sizeof(got));
+	write_all(c, &s, "hi", 2);
+	s.in = RESPONSE;
+	s.in_n = sizeof(RESPONSE) - 1;
+	n = read_all(c, &s, got, sizeof(got));
+	assert_int_equal(n, sizeof(RESPONSE) - 1);
+	assert_memory_equal(got, RESPONSE, n);
+	end(&s);
+}
+
+static void test_bypass(void **state_)
+{
+	SSL s;
+	struct conn *c = begin(&s);
+
+	(void)state_;
+	assert_false(conn_may_bypass(c, &s, true));
+	assert_int_equal(last.kind, AICP_SHIM_KIND_EARLY_DATA);
+	assert_false(conn_may_bypass(c, &s, true));
+	end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_first_look),
+		cmocka_unit_test(test_splits),
+		cmocka_unit_test(test_blocking),
+		cmocka_unit_test(test_reading_sends_the_rest),
+		cmocka_unit_test(test_answer),
+		cmocka_unit_test(test_pipelined),
+		cmocka_unit_test(test_unreadable_passes),
+		cmocka_unit_test(test_too_large_passes),
+		cmocka_unit_test(test_nested_write),
+		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_expect),
+		cmocka_unit_test(test_expect_not_heeded),
+		cmocka_unit_test(test_bypass),
+	};
+
+	return cmocka_run_group_tests_name("conn", tests, set_up, tear_down);
+}
