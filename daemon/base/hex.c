@@ -22,13 +22,13 @@ int hex_put(struct buf *out, struct span bytes)
 	return 0;
 }
 
-/* 16 for what is no lower-case digit: one spelling only, as equal values must be equal texts. */
-static unsigned value(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10u : 16;
-}
+/* Values of digits, plus one: what is no lower-case digit has none, as equal values must be equal
+ * texts. */
+static const uint8_t digit_value[256] = {
+	['0'] = 1,  ['1'] = 2,	['2'] = 3,  ['3'] = 4,	['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,	['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
 
 bool hex_decode(struct span text, void *out, size_t n)
 {
@@ -37,9 +37,10 @@ bool hex_decode(struct span text, void *out, size_t n)
 	if (text.n != 2 * n)
 		return false;
 	for (size_t i = 0; i < text.n; i++)
-		if (value(text.p[i]) > 15)
+		if (!digit_value[text.p[i]])
 			return false;
 	for (size_t i = 0; i < n; i++)
-		p[i] = (uint8_t)(value(text.p[2 * i]) << 4 | value(text.p[2 * i + 1]));
+		p[i] = (uint8_t)((digit_value[text.p[2 * i]] - 1) << 4 |
+				 (digit_value[text.p[2 * i + 1]] - 1));
 	return true;
 }

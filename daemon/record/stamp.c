@@ -83,11 +83,18 @@ static int64_t number(const uint8_t *p, int n)
 	return v;
 }
 
+static int64_t month_days(int64_t year, int64_t month)
+{
+	static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+	return days[month - 1] + (month == 2 && leap);
+}
+
 bool stamp_parse(struct span text, int64_t *ret_ns)
 {
 	static const char shape[] = "dddd-dd-ddTdd:dd:dd.dddddddddZ";
-	int64_t year, month, day, hour, minute, second, days;
-	struct civil back;
+	int64_t year, month, day, hour, minute, second;
 
 	if (text.n != STAMP_BYTES)
 		return false;
@@ -103,14 +110,12 @@ bool stamp_parse(struct span text, int64_t *ret_ns)
 	hour = number(text.p + 11, 2);
 	minute = number(text.p + 14, 2);
 	second = number(text.p + 17, 2);
-	if (year < 1678 || year > 2261 || month < 1 || month > 12 || day < 1 || day > 31 ||
-	    hour > 23 || minute > 59 || second > 59)
+	if (year < 1678 || year > 2261 || month < 1 || month > 12 || day < 1 ||
+	    day > month_days(year, month) || hour > 23 || minute > 59 || second > 59)
 		return false;
-	days = days_of_civil(year, month, day);
-	back = civil_of_days(days);
-	if (back.month != (unsigned)month || back.day != (unsigned)day)
-		return false;
-	*ret_ns = ((days * S_PER_DAY + hour * 3600 + minute * 60 + second) * NS_PER_S) +
+	*ret_ns = ((days_of_civil(year, month, day) * S_PER_DAY + hour * 3600 + minute * 60 +
+		    second) *
+		   NS_PER_S) +
 		  number(text.p + 20, 9);
 	return true;
 }
