@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 
 seconds=${FUZZ_SECONDS:-60}
 cc=${FUZZ_CC:-clang}
-flags="-std=gnu17 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined"
+flags="-std=gnu17 -D_GNU_SOURCE -DAICP_VERSION=\"fuzz\" -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined"
 flags="$flags -fno-sanitize-recover=undefined -Iinclude -Idaemon -Ibuild/gen"
 declare -A below=(
 	[base]="base" [model]="model base" [http]="http model base" [provider]="provider model base"
