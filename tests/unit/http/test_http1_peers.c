@@ -76,8 +76,7 @@ static void put_headers(struct buf *b)
 		"X-!#$%&'*+-.^_`|~: odd\r\n",
 		"X-Colon: a:b::c\r\n",
 		"Expect: 100-continue\r\n",
-		"X-Long: "
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n",
+		"X-Long: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n",
 		"Connection: Upgrade\r\nUpgrade: websocket\r\n",
 		"Upgrade: h2c\r\n",
 		"Trailer: x\r\n",
