@@ -172,7 +172,10 @@ static struct conn_result read_governed(struct conn *c, struct reading *rd,
 		return result;
 	(void)rd->real->ERR_set_mark();
 	result = (struct conn_result){.outcome = CONN_FAILED, .r = read_real(rd)};
-	if (result.r <= 0 && conn_pending(c)) {
+	/* A read that begins the handshake makes the library clear the object, through our own
+	 * SSL_clear: the state from before may be gone. */
+	c = rd->real->SSL_get_ex_data(rd->ssl, rd->real->index);
+	if (result.r <= 0 && conn_is_governed(c) && conn_pending(c)) {
 		(void)rd->real->ERR_pop_to_mark();
 		result = conn_read(c, rd->ssl, rd->buf, rd->num, rd->peek);
 		if (result.outcome != CONN_USE_REAL)
@@ -183,7 +186,7 @@ static struct conn_result read_governed(struct conn *c, struct reading *rd,
 	}
 	if (result.r <= 0)
 		return result;
-	if (!rd->peek)
+	if (!rd->peek && conn_is_governed(c))
 		conn_did_read(c);
 	return (struct conn_result){.outcome = CONN_DONE, .n = rd->n};
 }
@@ -315,14 +318,16 @@ HOOK int SSL_do_handshake(SSL *ssl)
 	return real->SSL_do_handshake(ssl);
 }
 
-/* The object is used again, for another connection. */
+/* The object is used again, for another connection. libssl clears it too, when a handshake begins
+ * (in Node inside SSL_read), which is no other connection. */
 HOOK int SSL_clear(SSL *ssl)
 {
 	const struct real_ssl *real = CALLED;
 
 	if (!real)
 		return 0;
-	conn_forget(real, ssl);
+	if (!real_ssl_is_caller(real, __builtin_return_address(0)))
+		conn_forget(real, ssl);
 	return real->SSL_clear(ssl);
 }
 

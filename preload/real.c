@@ -153,7 +153,7 @@ static void *crypto_function(size_t n, const struct object *library, const char 
 
 static bool fill(struct real_ssl *library, size_t n, const struct object *o, real_index_fn index)
 {
-	struct real_ssl r = {.base = o->base};
+	struct real_ssl r = {.base = o->base, .begin = o->begin, .end = o->end};
 	void *new_index = crypto_function(n, o, "CRYPTO_get_ex_new_index");
 
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {

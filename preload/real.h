@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -19,6 +20,7 @@ typedef struct ssl_st SSL;
 /* One TLS library. Members are the library's functions of that name; those marked may be NULL. */
 struct real_ssl {
 	uintptr_t base; /* of the library; 0 in an unused place */
+	uintptr_t begin, end; /* of its segments */
 	int index; /* of our data among an SSL object's ex_data */
 
 	int (*SSL_write)(SSL *, const void *, int);
@@ -62,6 +64,14 @@ typedef int (*real_index_fn)(void *crypto_get_ex_new_index);
 /* The library that the code at return_address meant, or NULL when there is none that we can work
  * with. */
 const struct real_ssl *real_ssl(const void *return_address, real_index_fn index);
+
+/* Did the library itself call? libssl reaches some of its own functions through its PLT, and so
+ * through our hooks. */
+static inline bool real_ssl_is_caller(const struct real_ssl *library, const void *return_address)
+{
+	return (uintptr_t)return_address >= library->begin &&
+	       (uintptr_t)return_address < library->end;
+}
 
 /* libc's functions, or what another preloaded object put before them. */
 struct real_libc {
