@@ -233,7 +233,7 @@ static int read_node(struct load *load, const struct yaml_node *node, unsigned d
 			  AICP_CONDITION_DEPTH_MAX);
 		return PARSE_E_LIMIT;
 	}
-	if (node->kind == YAML_SCALAR && !node->quoted && span_eq_str(node->text, "always"))
+	if (node->kind == YAML_SCALAR && span_eq_str(node->text, "always"))
 		return leaf_new_condition(load, CONDITION_ALWAYS, node->line, ret_condition);
 	if (node->kind == YAML_SEQUENCE)
 		return LOAD_FAIL(
