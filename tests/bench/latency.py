@@ -119,7 +119,7 @@ def main():
     for worker in (without, governed, floor):
         worker.stop()
     serving.terminate()
-    recorded = len(daemon.aicp("--json", "log", "--limit", "100000").stdout.splitlines())
+    recorded = len(json.loads(daemon.aicp("--json", "log", "--limit", "10000").stdout))
     if recorded < ROUNDS * PER_ROUND:
         raise SystemExit("latency: only %d records for %d requests: they were not governed" % (recorded, ROUNDS * PER_ROUND))
     daemon.stop()
