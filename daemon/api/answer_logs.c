@@ -11,7 +11,7 @@ int answer_LOGS(struct api *api, struct request *r)
 	if (!rows_filter(r, &f))
 		return REQUEST_DONE;
 	/* The latest, oldest first; behind a cursor, what comes next. */
-	f.newest_first = f.after_id == 0;
+	f.newest_first = !uri_get(&r->uri, "after").p;
 	json_write_init(&w, &r->answer.body, false);
 	rows_put(api, r, &f, f.newest_first, log_entry_write, &w, NULL, &n);
 	return REQUEST_DONE;

@@ -45,7 +45,7 @@ static int64_t fraction(struct reader *r)
 
 	if (!literal(r, '.'))
 		return 0;
-	if (!r->rest.n)
+	if (!r->rest.n || r->rest.p[0] < '0' || r->rest.p[0] > '9')
 		r->good = false;
 	while (r->rest.n && r->rest.p[0] >= '0' && r->rest.p[0] <= '9') {
 		unit /= 10;
@@ -107,6 +107,8 @@ static bool seconds_parse(struct reader r, int64_t *ret_ns)
 	int64_t seconds = 0, ns;
 
 	if (!r.rest.n || r.rest.p[0] == '.')
+		return false;
+	if (r.rest.n == 4) /* a year, and not 34 minutes after 1970 began */
 		return false;
 	while (r.rest.n && r.rest.p[0] >= '0' && r.rest.p[0] <= '9') {
 		seconds = seconds * 10 + (r.rest.p[0] - '0');
