@@ -23,7 +23,7 @@
 #define FDS_MAX	    2
 /* Out of descriptors: others have to end first. */
 #define LISTEN_AGAIN_MS 20
-#define UNREADABLE_NS	(60000 * MS)
+#define UNREADABLE_NS	(10000 * MS)
 
 /*
  * Asks the reader. When it cannot be asked the request is judged on what the socket says; so are
@@ -62,7 +62,7 @@ void conn_reader_gone(struct engine_role *er)
 
 		/* The reader ends itself when one look takes this long; who waits shorter only
 		 * stood behind. */
-		if (!c || c->identified || now - c->asked_ns < (AICP_READER_MS_MAX - 100) * MS)
+		if (!c || c->identified || now - c->asked_ns < (AICP_READER_MS_MAX - 50) * MS)
 			continue;
 		log_limited(
 			LOG_WARNING, "unreadable",

@@ -194,6 +194,16 @@ static int decide(struct conn *c, struct span bytes)
 	return r;
 }
 
+/* Behind this the shim has given up, and a record that comes later would say what did not happen.
+ */
+static int64_t verdict_due(const struct conn *c)
+{
+	int64_t wait_ms = AICP_SHIM_WAIT_MS - AICP_VERDICT_MARGIN_MS;
+
+	wait_ms += (int64_t)(c->frame.head.request_bytes >> 20) * AICP_SHIM_WAIT_MS_PER_MIB;
+	return c->arrived_ns + wait_ms * MS;
+}
+
 static void judge(struct conn *c)
 {
 	struct engine_role *er = c->role;
@@ -217,7 +227,7 @@ static void judge(struct conn *c)
 		return;
 	}
 	c->state = CONN_RECORDING;
-	loop_timer_set(er->loop, &c->timer, loop_mono_ns() + AICP_RECORD_MS_MAX * MS);
+	loop_timer_set(er->loop, &c->timer, verdict_due(c));
 	r = peer_send(&er->ledger, LINK_APPEND, c->id, buf_span(&er->record), -1);
 	if (r < 0)
 		conn_unrecorded(c);

@@ -38,7 +38,7 @@ static const char *wrong_head(const struct aicp_shim_request *h, unsigned fds_n)
 		return "kind";
 	if (fds != fds_n)
 		return "number of descriptors";
-	if (h->request_bytes > AICP_LINK_PAYLOAD_BYTES_MAX)
+	if (h->request_bytes > AICP_SHIM_REQUEST_BYTES_MAX)
 		return "request_bytes";
 	if (h->head_bytes > h->request_bytes)
 		return "head_bytes";

@@ -120,15 +120,15 @@
 #define AICP_UIDS_MAX 4096u
 /* A shim writes its request right behind connect(); a peer that does not is no shim. */
 #define AICP_SHIM_FRAME_MS_MAX 2000
+/* The engine's verdict leaves this long before the shim stops waiting for it. */
+#define AICP_VERDICT_MARGIN_MS 100
 /* Identity of a process: /proc takes under a millisecond, the first hash of a 100 MB executable
- * under a second. */
-#define AICP_IDENTIFY_MS_MAX 4000
+ * some 50 to 300 ms. Well below AICP_SHIM_WAIT_MS: judging and recording come behind it. */
+#define AICP_IDENTIFY_MS_MAX 700
 /* One look of the reader at a process, or one slice of a hash; then it hangs, and an alarm ends it.
+ * Far enough below AICP_IDENTIFY_MS_MAX that those who stood behind are asked about again in time.
  */
-#define AICP_READER_MS_MAX 1500
-/* A record that is not durable by then counts as failed; a commit takes about 0.2 ms, a stuck disk
- * for ever. */
-#define AICP_RECORD_MS_MAX 5000
+#define AICP_READER_MS_MAX 400
 /* Requests in judgement when aicpd stops get this long, then the ledger this long, then SIGKILL. */
 #define AICP_STOP_MS_MAX 8000
 /* Restart of a role: the first at once, then doubling up to this. */

@@ -217,6 +217,28 @@ def without_ledger(daemon):
     return judged(daemon)
 
 
+def reader_hangs(daemon):
+    """A process whose identity cannot be read costs only its own user the identity."""
+    reader = pid_of(daemon, "reader")
+    os.kill(reader, signal.SIGSTOP)
+    culprit = subprocess.Popen(["setpriv", "--reuid", "64203", "--regid", "64203", "--clear-groups", "--",
+                                "/usr/bin/python3", CLIENT, daemon.runtime_dir + "/shim.sock"], stdout=subprocess.PIPE, text=True)
+    if not wait_for(lambda: daemon.api("/api/status")["engine"]["in_judgement"]):
+        return "the request did not come"
+    time.sleep(0.4)
+    # What the watchdog does to a reader that hangs in the kernel.
+    os.kill(reader, signal.SIGALRM)
+    os.kill(reader, signal.SIGCONT)
+    answer = culprit.communicate(timeout=10)[0]
+    other = shim(daemon, user="64204")
+    process = {leaf["body"]["process"]["uid"]: leaf["body"]["process"] for leaf in records(daemon, "decision")}
+    if not answer.startswith("pass ") or not other.startswith("pass "):
+        return answer + other
+    if "exe_sha256" in process[64203] or "exe_sha256" not in process[64204]:
+        return json.dumps([process[64203], process[64204]])
+    return None
+
+
 # ---- hostile peers ------------------------------------------------------------------------------
 
 
@@ -413,6 +435,7 @@ def main():
     for role in ROLES:
         tap.check("%s killed: started again, service goes on, both recorded" % role, killed, daemon, role)
     tap.check("killed often: restarts wait longer", killed_often, daemon)
+    tap.check("reader hung: its user goes without identity, others do not", reader_hangs, daemon)
     tap.check("ledger hung: refused, then served again", without_ledger, daemon)
     tap.check("SIGHUP with good policies: in force, recorded", reload_good, daemon)
     tap.check("SIGHUP with bad policies: refused with file:line, recorded, the old ones stay", reload_bad, daemon)
