@@ -34,13 +34,15 @@ static int put_plain(const char *id, struct span message, struct buf *out)
 	return r;
 }
 
-static int put_answer(const struct provider *provider, const char *id, struct span message,
-		      struct buf *out)
+static int put_answer(const struct engine_decision *decision, struct span message, struct buf *out)
 {
+	struct provider_refusal refusal = {span_str(decision->id), message,
+					   decision->refusal_in_array};
+
 	buf_clear(out);
-	if (!provider)
-		return put_plain(id, message, out);
-	return provider_refusal(provider, span_str(id), message, out);
+	if (!decision->provider)
+		return put_plain(decision->id, message, out);
+	return provider_refusal(decision->provider, &refusal, out);
 }
 
 int engine_answer(const struct engine_decision *decision, enum reason override, struct buf *out)
@@ -62,7 +64,7 @@ int engine_answer(const struct engine_decision *decision, enum reason override, 
 	r = buf_printf(&text, ". Decision %s; the operator sees why with: aicp log show %s",
 		       decision->id, decision->id);
 	if (!r)
-		r = put_answer(decision->provider, decision->id, buf_span(&text), out);
+		r = put_answer(decision, buf_span(&text), out);
 	buf_deinit(&text);
 	return r;
 }

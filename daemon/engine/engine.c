@@ -337,6 +337,15 @@ static struct verdict judge(struct engine *e, const struct engine_request *q,
 	return policy_evaluate(e->rules.policies, e->eval, e->facts, e->rules.mode);
 }
 
+/* As the facts have it: only what reads as a request names an operation. */
+static bool in_array(const struct provider *provider, const struct facts *facts)
+{
+	return provider &&
+	       provider_refusal_in_array(provider, facts_get(facts, FACT_HTTP_METHOD)->text,
+					 facts_get(facts, FACT_HTTP_PATH)->text,
+					 facts_get(facts, FACT_HTTP_QUERY)->text);
+}
+
 void engine_judge(struct engine *e, const struct engine_request *q,
 		  struct engine_decision *ret_decision)
 {
@@ -349,6 +358,7 @@ void engine_judge(struct engine *e, const struct engine_request *q,
 		if (e->rules.providers)
 			d.provider = provider_set_host(e->rules.providers, q->host);
 		d.verdict = judge_effective(judge(e, q, &d), e->rules.mode);
+		d.refusal_in_array = in_array(d.provider, e->facts);
 	}
 	d.pass = d.verdict.action <= VERDICT_WARN;
 	*ret_decision = d;

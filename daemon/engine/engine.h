@@ -47,6 +47,7 @@ struct engine_decision {
 	char id[ENGINE_ID_BYTES + 1];
 	struct verdict verdict; /* borrows from the rules: valid until engine_set_rules() */
 	const struct provider *provider; /* NULL when the host is not governed */
+	bool refusal_in_array; /* see provider_refusal_in_array() */
 	bool pass;
 };
 

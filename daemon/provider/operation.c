@@ -50,7 +50,9 @@ static bool decode(struct uri *uri, struct span raw, struct span *ret_part)
 	for (size_t i = 0; i < raw.n; i += n) {
 		if (to == sizeof(uri->bytes))
 			return false;
-		uri->bytes[to++] = span_ascii_lower(byte_at(raw, i, &n));
+		uri->exact[to] = byte_at(raw, i, &n);
+		uri->bytes[to] = span_ascii_lower(uri->exact[to]);
+		to++;
 	}
 	*ret_part = span_of(uri->bytes + begin, to - begin);
 	return true;
@@ -88,45 +90,132 @@ bool uri_read(struct span path, struct uri *ret_uri)
 	return true;
 }
 
-static bool is_wild(struct span part)
+/* A segment of a pattern that stands for others. */
+struct wild {
+	struct span name;
+	bool greedy; /* one or more segments */
+	struct span rest; /* that the segment ends with */
+};
+
+static bool is_wild(struct span part, struct wild *ret_wild)
 {
-	return part.n > 2 && part.p[0] == '{' && part.p[part.n - 1] == '}';
+	size_t end = span_find(part, '}');
+	struct wild w = {.name = span_sub(part, 1, end), .rest = span_sub(part, end + 1, part.n)};
+
+	if (!part.n || part.p[0] != '{' || end == part.n)
+		return false;
+	w.greedy = w.name.n && w.name.p[w.name.n - 1] == '+';
+	w.name.n -= w.greedy;
+	*ret_wild = w;
+	return w.name.n > 0;
 }
 
-/* How many segments of the pattern stand for any; -1 when it does not fit. */
+/* What a pattern costs: the least is the best fit. A `{...}` more outweighs whether one has a rest.
+ */
+#define COST_WILD	  (2 * AICP_PROVIDER_URI_PARTS_MAX)
+#define COST_WITHOUT_REST 1
+#define COST_GREEDY	  (COST_WILD * 2 * AICP_PROVIDER_URI_PARTS_MAX)
+
+static int match_part(struct span pattern, struct span part)
+{
+	struct wild w;
+
+	if (!is_wild(pattern, &w))
+		return span_eq(pattern, part) ? 0 : -1;
+	if (w.greedy)
+		return COST_GREEDY;
+	if (part.n <= w.rest.n || !span_eq(span_sub(part, part.n - w.rest.n, part.n), w.rest))
+		return -1;
+	return w.rest.n ? COST_WILD : COST_WILD + COST_WITHOUT_REST;
+}
+
+/* Index of the greedy segment, or pattern->n. */
+static unsigned greedy_at(const struct uri *pattern)
+{
+	struct wild w;
+	unsigned i = 0;
+
+	while (i < pattern->n && !(is_wild(pattern->part[i], &w) && w.greedy))
+		i++;
+	return i;
+}
+
+/* What it costs to take uri for the pattern; -1 when it does not fit. */
 static int match(const struct uri *pattern, const struct uri *uri)
 {
-	int wild = 0;
+	unsigned greedy = greedy_at(pattern), more;
+	int cost = 0;
 
-	if (pattern->n != uri->n)
+	if (uri->n < pattern->n || (uri->n > pattern->n && greedy == pattern->n))
 		return -1;
-	for (unsigned i = 0; i < uri->n; i++) {
-		if (is_wild(pattern->part[i]))
-			wild++;
-		else if (!span_eq(pattern->part[i], uri->part[i]))
+	more = uri->n - pattern->n;
+	for (unsigned i = 0; i < pattern->n; i++) {
+		int c = match_part(pattern->part[i], uri->part[i > greedy ? i + more : i]);
+
+		if (c < 0)
 			return -1;
+		cost += c;
 	}
-	return wild;
+	return cost;
 }
 
 const struct operation *operation_find(const struct operation *list, struct span method,
 				       struct span path)
 {
 	const struct operation *best = NULL;
-	int best_wild = INT32_MAX;
+	int best_cost = INT32_MAX;
 	struct uri uri;
 
 	if (!uri_read(path, &uri))
 		return NULL;
 	for (const struct operation *o = list; o; o = o->next) {
-		int wild = span_ieq(o->method, method) ? match(&o->pattern, &uri) : -1;
+		int cost = span_ieq(o->method, method) ? match(&o->pattern, &uri) : -1;
 
-		if (wild >= 0 && wild < best_wild) {
+		if (cost >= 0 && cost < best_cost) {
 			best = o;
-			best_wild = wild;
+			best_cost = cost;
 		}
 	}
 	return best;
+}
+
+int operation_model(const struct operation *operation, struct span path, struct buf *out)
+{
+	const struct uri *pattern = &operation->pattern;
+	unsigned greedy = greedy_at(pattern), more;
+	struct uri uri;
+
+	if (!uri_read(path, &uri) || match(pattern, &uri) < 0)
+		return 0;
+	more = uri.n - pattern->n;
+	for (unsigned i = 0; i < pattern->n; i++) {
+		unsigned first = i > greedy ? i + more : i, last = i == greedy ? i + more : first;
+		struct wild w;
+
+		if (!is_wild(pattern->part[i], &w) || !span_eq_str(w.name, "model"))
+			continue;
+		/* Parts are last first. */
+		for (unsigned k = last + 1; k-- > first;) {
+			size_t at = (size_t)(uri.part[k].p - uri.bytes);
+
+			buf_put(out, span_of(uri.exact + at, uri.part[k].n - w.rest.n));
+			if (k > first)
+				buf_put_byte(out, '/');
+		}
+	}
+	return out->err;
+}
+
+bool operation_has_parameter(struct span query, struct span parameter)
+{
+	while (query.n) {
+		size_t n = span_find(query, '&');
+
+		if (span_eq(span_sub(query, 0, n), parameter))
+			return true;
+		query = span_sub(query, n + 1, query.n);
+	}
+	return false;
 }
 
 /* Could a request fit both as well? Then it would be up to the order in the file. */
@@ -136,8 +225,12 @@ static bool collides(const struct operation *a, const struct operation *b)
 		return false;
 	for (unsigned i = 0; i < a->pattern.n; i++) {
 		struct span p = a->pattern.part[i], q = b->pattern.part[i];
+		struct wild v, w;
 
-		if (is_wild(p) != is_wild(q) || (!is_wild(p) && !span_eq(p, q)))
+		if (is_wild(p, &v) != is_wild(q, &w))
+			return false;
+		if (is_wild(p, &v) ? v.greedy != w.greedy || !span_eq(v.rest, w.rest)
+				   : !span_eq(p, q))
 			return false;
 	}
 	return true;
@@ -145,7 +238,7 @@ static bool collides(const struct operation *a, const struct operation *b)
 
 /* What an entry of `operations:` may hold. */
 struct entry {
-	const struct yaml_node *method, *path, *name, *shape, *under;
+	const struct yaml_node *method, *path, *name, *shape, *under, *stream, *array_unless;
 };
 
 static int read_entry(const struct yaml_node *node, const char *file, struct entry *ret_entry,
@@ -159,7 +252,9 @@ static int read_entry(const struct yaml_node *node, const char *file, struct ent
 		    {"path", &e.path},
 		    {"name", &e.name},
 		    {"shape", &e.shape},
-		    {"under", &e.under}};
+		    {"under", &e.under},
+		    {"stream", &e.stream},
+		    {"refusal_in_array_unless", &e.array_unless}};
 
 	if (node->kind != YAML_MAPPING)
 		return yaml_error_set(error, file, node->line,
@@ -210,6 +305,41 @@ static int load_shape(const struct entry *entry, const struct yaml_node *shapes,
 			      YAML_SHOW(entry->shape->text), NEAREST_ARG(near));
 }
 
+static int load_path(const struct yaml_node *node, const char *file, struct operation *o,
+		     struct yaml_error *error)
+{
+	unsigned greedy = 0;
+
+	if (node->text.p[0] != '/' || !uri_read(node->text, &o->pattern))
+		return yaml_error_set(error, file, node->line,
+				      "a path begins with `/` and has at most %u segments",
+				      AICP_PROVIDER_URI_PARTS_MAX);
+	for (unsigned i = 0; i < o->pattern.n; i++) {
+		struct wild w;
+
+		if (!is_wild(o->pattern.part[i], &w) || !w.greedy)
+			continue;
+		if (w.rest.n || ++greedy > 1)
+			return yaml_error_set(error, file, node->line,
+					      "a path has one `{...+}` at most, and nothing stands "
+					      "behind it in its segment");
+	}
+	return PARSE_DONE;
+}
+
+static int load_stream(const struct entry *entry, const char *file, struct operation *o,
+		       struct yaml_error *error)
+{
+	if (!entry->stream)
+		return PARSE_DONE;
+	o->stream = span_eq_str(entry->stream->text, "true");
+	o->stream_known = true;
+	if (!entry->shape || (!o->stream && !span_eq_str(entry->stream->text, "false")))
+		return yaml_error_set(error, file, entry->stream->line,
+				      "`stream` has to be true or false, and needs a `shape`");
+	return PARSE_DONE;
+}
+
 int operation_load(const struct yaml_node *node, const struct yaml_node *shapes, const char *file,
 		   struct operation **list, struct yaml_error *error)
 {
@@ -224,15 +354,16 @@ int operation_load(const struct yaml_node *node, const struct yaml_node *shapes,
 		return -ENOMEM;
 	o->name = entry.name->text;
 	o->method = entry.method->text;
-	if (entry.path->text.p[0] != '/' || !uri_read(entry.path->text, &o->pattern))
-		r = yaml_error_set(error, file, entry.path->line,
-				   "a path begins with `/` and has at most %u segments",
-				   AICP_PROVIDER_URI_PARTS_MAX);
+	if (entry.array_unless)
+		o->array_unless = entry.array_unless->text;
+	r = load_path(entry.path, file, o, error);
 	for (; *tail && !r; tail = &(*tail)->next)
 		if (collides(*tail, o))
 			r = yaml_error_set(error, file, node->line,
 					   "operation `%.*s` has this method and path already",
 					   SPAN_ARG((*tail)->name));
+	if (!r)
+		r = load_stream(&entry, file, o, error);
 	if (!r)
 		r = load_shape(&entry, shapes, file, o, error);
 	if (r)

@@ -13,6 +13,7 @@ struct block {
 struct path_tree {
 	struct block *blocks; /* own all nodes, actions and texts */
 	struct path_node root;
+	bool protobuf;
 };
 
 /* Reading position in one path. */
@@ -41,6 +42,16 @@ void path_tree_free(struct path_tree *tree)
 		free(b);
 	}
 	free(tree);
+}
+
+void path_tree_protobuf(struct path_tree *tree)
+{
+	tree->protobuf = true;
+}
+
+bool path_tree_is_protobuf(const struct path_tree *tree)
+{
+	return tree->protobuf;
 }
 
 const struct path_node *path_tree_root(const struct path_tree *tree)
@@ -94,6 +105,14 @@ static bool is_word(uint8_t c)
 	       c == '_' || c == '-';
 }
 
+/* The word, unless it only begins a longer one. */
+static bool eat_word(struct reader *r, const char *word)
+{
+	size_t end = r->at + strlen(word);
+
+	return !(end < r->text.n && is_word(r->text.p[end])) && eat(r, word);
+}
+
 /* A key, or a value (which may hold dots and colons too). */
 static struct span read_word(struct reader *r, bool value)
 {
@@ -104,15 +123,40 @@ static struct span read_word(struct reader *r, bool value)
 	return span_sub(r->text, begin, r->at);
 }
 
-static int read_key(struct reader *r, const char **ret_key, size_t *ret_n)
+/* "fooBar" as "foo_bar", when there is a difference. */
+static int make_snake(struct path_tree *tree, struct path_key *key)
+{
+	char *to = tree_alloc(tree, 2 * key->text.n + 1);
+	size_t n = 0;
+
+	if (!to)
+		return -ENOMEM;
+	for (size_t i = 0; i < key->text.n; i++) {
+		uint8_t c = key->text.p[i];
+
+		if (c >= 'A' && c <= 'Z')
+			to[n++] = '_';
+		to[n++] = (char)span_ascii_lower(c);
+	}
+	if (n != key->text.n)
+		key->snake = span_of(to, n);
+	return PARSE_DONE;
+}
+
+static int read_key(struct reader *r, struct path_key *ret_key)
 {
 	struct span word = read_word(r, false);
+	struct path_key key = {.text = SPAN_NULL};
+	const char *copy;
 
 	if (!word.n || word.n > AICP_PROVIDER_KEY_BYTES_MAX)
 		return bad(r, "a key of 1 to 64 letters, digits, `_` or `-` is expected");
-	*ret_key = tree_text(r->tree, word);
-	*ret_n = word.n;
-	return *ret_key ? PARSE_DONE : -ENOMEM;
+	copy = tree_text(r->tree, word);
+	if (!copy)
+		return -ENOMEM;
+	key.text = span_of(copy, word.n);
+	*ret_key = key;
+	return r->tree->protobuf ? make_snake(r->tree, ret_key) : PARSE_DONE;
 }
 
 static bool kind_of(struct span word, uint8_t *ret_kinds)
@@ -171,7 +215,6 @@ static int read_values(struct reader *r, struct path_test *test)
 static int read_test(struct reader *r, struct path_test **ret_test)
 {
 	struct path_test *test = tree_alloc(r->tree, sizeof(*test));
-	size_t n;
 	int e;
 
 	if (!test)
@@ -179,12 +222,13 @@ static int read_test(struct reader *r, struct path_test **ret_test)
 	*ret_test = test;
 	if (eat(r, ":"))
 		return read_kinds(r, test);
-	e = read_key(r, &test->key, &n);
-	if (e)
+	test->negate = eat(r, "!");
+	e = read_key(r, &test->key);
+	if (e || test->negate)
 		return e;
 	test->negate = eat(r, "!=");
 	if (!test->negate && !eat(r, "="))
-		return bad(r, "`=` or `!=` is expected behind the key of a condition");
+		return PARSE_DONE;
 	return read_values(r, test);
 }
 
@@ -225,7 +269,7 @@ static int read_condition(struct reader *r, const char *close, struct path_node 
 	uint8_t kinds = 0;
 	int e;
 
-	if (eat(r, "else")) {
+	if (eat_word(r, "else")) {
 		step.step = PATH_ELSE;
 	} else {
 		do {
@@ -276,7 +320,7 @@ static int read_step(struct reader *r, struct path_node **node)
 			return bad(r, "`**` can only be the last step");
 		step.step = PATH_DEEP;
 	} else {
-		e = read_key(r, &step.key, &step.key_n);
+		e = read_key(r, &step.key);
 		if (e)
 			return e;
 		(*node)->kinds |= PATH_KIND(JSON_OBJECT);
@@ -285,8 +329,9 @@ static int read_step(struct reader *r, struct path_node **node)
 	return step_to(r, node, step);
 }
 
-/* Can a walk hold all nodes that stand at one value, here and below, if all conditions hold? */
-static bool fits(const struct path_node *const *nodes, size_t n)
+/* Can a walk hold all nodes that stand at one value, here and below, if all conditions hold?
+ * single: the value may be the only item of a list, too. */
+static bool fits(const struct path_node *const *nodes, size_t n, bool single)
 {
 	const struct path_node *all[AICP_PROVIDER_PATHS_ACTIVE_MAX];
 	const struct path_node *below[AICP_PROVIDER_PATHS_ACTIVE_MAX];
@@ -295,7 +340,8 @@ static bool fits(const struct path_node *const *nodes, size_t n)
 	memcpy(all, nodes, n * sizeof(*all));
 	for (size_t i = 0; i < all_n; i++) {
 		for (const struct path_node *c = all[i]->child; c; c = c->next) {
-			if (c->step != PATH_IF && c->step != PATH_ELSE)
+			if (c->step != PATH_IF && c->step != PATH_ELSE &&
+			    !(single && c->step == PATH_ITEM))
 				continue;
 			if (all_n == AICP_PROVIDER_PATHS_ACTIVE_MAX)
 				return false;
@@ -319,7 +365,7 @@ static bool fits(const struct path_node *const *nodes, size_t n)
 					below[below_n++] = d;
 				}
 			}
-			if (!seen && !fits(below, below_n))
+			if (!seen && !fits(below, below_n, single))
 				return false;
 		}
 	}
@@ -360,5 +406,5 @@ bool path_tree_fits(const struct path_tree *tree)
 {
 	const struct path_node *root = &tree->root;
 
-	return fits(&root, 1);
+	return fits(&root, 1, tree->protobuf);
 }

@@ -6,8 +6,10 @@
  *   path  = step { "." key | bracket } [ ".**" ]     key = letters, digits, "_" and "-"
  *   [ ]            every item of an array            [COND] items for which COND holds
  *   {COND}         the object itself, if COND holds
- *   COND  = test { "," test } | "else"               else: an object for which no COND beside it
- * holds test  = key "=" value { "|" value } | key "!=" value { "|" value } | ":" kind { "|" kind }
+ *   COND  = test { "," test } | "else"     else: an object for which no COND beside it holds
+ *   test  = key "=" value { "|" value } | key "!=" value { "|" value }
+ *         | key | "!" key                  it has the key (null is none), or has it not
+ *         | ":" kind { "|" kind }
  *   **             every string here and below, whatever its place
  *
  * All paths of one purpose become one tree, so that a body is walked once, in its own order,
@@ -25,12 +27,18 @@
 
 enum path_step { PATH_ROOT, PATH_KEY, PATH_ITEM, PATH_IF, PATH_ELSE, PATH_DEEP };
 
+/* A key as paths write it. */
+struct path_key {
+	struct span text; /* text.p: NUL-terminated; NULL when there is none */
+	struct span snake; /* another spelling that is the same key, or SPAN_NULL; NUL-terminated */
+};
+
 struct path_test {
 	struct path_test *next; /* that have to hold too */
-	const char *key; /* NULL: a test of kinds */
+	struct path_key key; /* none: a test of kinds */
 	uint8_t kinds;
 	bool negate;
-	size_t values_n;
+	size_t values_n; /* 0: a test whether the key is there */
 	struct span *values;
 };
 
@@ -48,8 +56,7 @@ struct path_node {
 	enum path_step step;
 	struct span text; /* the step as written */
 	struct span path; /* all steps up to this one as first written */
-	const char *key; /* PATH_KEY */
-	size_t key_n;
+	struct path_key key; /* PATH_KEY */
 	struct path_test *test; /* PATH_IF */
 	uint8_t kinds; /* that a value here may have */
 	struct path_node *child, *next;
@@ -60,6 +67,10 @@ struct path_tree;
 
 struct path_tree *path_tree_new(void); /* NULL when out of memory */
 void path_tree_free(struct path_tree *tree);
+/* To be called before the first path: bodies are protobuf messages as JSON, whose readers take a
+ * key in snake_case for its lowerCamelCase, and a value for a list of that one value. */
+void path_tree_protobuf(struct path_tree *tree);
+bool path_tree_is_protobuf(const struct path_tree *tree);
 
 /* Adds an action at a path; both are copied but for the label. PARSE_DONE; PARSE_E_BAD with why
  * (static text); -ENOMEM. */
@@ -87,6 +98,7 @@ struct path_walk {
 	int (*take)(struct path_walk *walk, const struct path_action *action, uint32_t token,
 		    bool deep);
 	void *context;
+	bool protobuf; /* set by path_walk() */
 	enum path_fault fault; /* set with PARSE_E_BAD */
 	const struct path_node *node; /* whose path was being followed */
 	uint32_t token;

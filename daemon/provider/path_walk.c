@@ -44,22 +44,39 @@ static bool is_value(const struct path_walk *walk, uint32_t t, const struct path
 	return false;
 }
 
+/* The value that an object has at a key, in whichever spelling, or JSON_NONE. */
+static uint32_t get(const struct path_walk *walk, uint32_t object, const struct path_key *key)
+{
+	uint32_t t = json_get(walk->json, object, (const char *)key->text.p);
+
+	if (t == JSON_NONE && key->snake.n)
+		t = json_get(walk->json, object, (const char *)key->snake.p);
+	return t;
+}
+
 static int holds_one(struct path_walk *walk, uint32_t t, const struct path_node *node,
 		     const struct path_test *test, bool *ret_holds)
 {
 	uint8_t readable = PATH_KIND(JSON_STRING) | PATH_KIND(JSON_NULL);
 	uint32_t value;
+	bool is;
 
-	*ret_holds = !test->key && (test->kinds & kind_bit(walk, t));
-	if (!test->key || walk->json->token[t].kind != JSON_OBJECT)
+	*ret_holds = !test->key.text.n && (test->kinds & kind_bit(walk, t));
+	if (!test->key.text.n || walk->json->token[t].kind != JSON_OBJECT)
 		return PARSE_DONE;
-	value = json_get(walk->json, t, test->key);
+	value = get(walk, t, &test->key);
+	if (!test->values_n) {
+		is = value != JSON_NONE && walk->json->token[value].kind != JSON_NULL;
+		*ret_holds = is != test->negate;
+		return PARSE_DONE;
+	}
 	/* Answers are told apart by numbers too; in a request a number is no role and no type. */
 	if (!walk->strict)
 		readable |= PATH_KIND(JSON_NUMBER);
 	if (value != JSON_NONE && !(kind_bit(walk, value) & readable))
 		return fault(walk, PATH_FAULT_KIND, node, value);
-	*ret_holds = (value != JSON_NONE && is_value(walk, value, test)) != test->negate;
+	is = value != JSON_NONE && is_value(walk, value, test);
+	*ret_holds = is != test->negate;
 	return PARSE_DONE;
 }
 
@@ -80,6 +97,8 @@ static int holds(struct path_walk *walk, uint32_t t, const struct path_node *nod
 /* Adds the branches whose conditions hold, and their branches. */
 static int expand(struct path_walk *walk, uint32_t t, struct set *set)
 {
+	bool single = walk->protobuf && walk->json->token[t].kind != JSON_ARRAY;
+
 	for (unsigned i = 0; i < set->n; i++) {
 		const struct path_node *otherwise = NULL;
 		bool any = false;
@@ -90,6 +109,8 @@ static int expand(struct path_walk *walk, uint32_t t, struct set *set)
 
 			if (c->step == PATH_ELSE)
 				otherwise = c;
+			if (c->step == PATH_ITEM && single)
+				set_add(set, c);
 			if (c->step != PATH_IF)
 				continue;
 			r = holds(walk, t, c, &yes);
@@ -164,29 +185,46 @@ static uint8_t fold(struct span s, size_t *ret_n)
 	return span_ascii_lower(s.p[0]);
 }
 
-static bool folds_to(struct span s, const char *key, size_t key_n)
+/* Is s the key but for case? loose: and but for underscores. */
+static bool folds_to(struct span s, struct span key, bool loose)
 {
 	size_t at = 0, n;
 
-	for (size_t i = 0; i < s.n; i += n, at++)
-		if (at == key_n ||
-		    fold(span_sub(s, i, s.n), &n) != span_ascii_lower((uint8_t)key[at]))
+	for (size_t i = 0; i < s.n; i += n) {
+		n = 1;
+		if (loose && s.p[i] == '_')
+			continue;
+		while (loose && at < key.n && key.p[at] == '_')
+			at++;
+		if (at == key.n || fold(span_sub(s, i, s.n), &n) != span_ascii_lower(key.p[at]))
 			return false;
-	return at == key_n;
+		at++;
+	}
+	return at == key.n;
 }
 
 /* An escape makes six bytes of one at most, so a longer key is no known one. */
-#define KEY_RAW_MAX (6 * AICP_PROVIDER_KEY_BYTES_MAX)
+#define KEY_RAW_MAX (6 * 2 * AICP_PROVIDER_KEY_BYTES_MAX)
+
+/* A key of the body while it is compared. */
+struct met {
+	struct span key; /* unescaped */
+	uint32_t token;
+};
 
 /* Is the key in hand this one? A fault when it is but for case. */
-static int key_is(struct path_walk *walk, const struct path_node *node, struct span key,
-		  uint32_t token, const char *known, size_t known_n, bool *ret_is)
+static int key_is(struct path_walk *walk, const struct path_node *node, const struct met *met,
+		  const struct path_key *known, bool *ret_is)
 {
-	*ret_is = key.n == known_n && memcmp(key.p, known, known_n) == 0;
+	*ret_is = span_eq(met->key, known->text) ||
+		  (known->snake.n && span_eq(met->key, known->snake));
 	/* A folded character has at most three bytes. */
-	if (*ret_is || key.n < known_n || key.n > 3 * known_n || !folds_to(key, known, known_n))
+	if (*ret_is ||
+	    (!walk->protobuf && (met->key.n < known->text.n || met->key.n > 3 * known->text.n)))
 		return PARSE_DONE;
-	return fault(walk, PATH_FAULT_KEY_CASE, node, token);
+	if (!folds_to(met->key, known->text, walk->protobuf))
+		return PARSE_DONE;
+	return fault(walk, PATH_FAULT_KEY_CASE, node, met->token);
 }
 
 /* The nodes that a key of the object leads to. */
@@ -194,8 +232,8 @@ static int follow_key(struct path_walk *walk, const struct set *set, uint32_t to
 		      struct set *ret_below)
 {
 	struct span raw = json_raw(walk->json, token);
+	struct met met = {.key = raw, .token = token};
 	uint8_t plain[KEY_RAW_MAX];
-	struct span key = raw;
 	bool is;
 	int r;
 
@@ -203,20 +241,20 @@ static int follow_key(struct path_walk *walk, const struct set *set, uint32_t to
 	if (raw.n > KEY_RAW_MAX)
 		return PARSE_DONE;
 	if (walk->json->token[token].flags & JSON_ESCAPED)
-		key = span_of(plain, json_unescape(raw, plain));
+		met.key = span_of(plain, json_unescape(raw, plain));
 	for (unsigned i = 0; i < set->n; i++) {
 		for (const struct path_node *c = set->node[i]->child; c; c = c->next) {
 			if (c->step == PATH_KEY) {
-				r = key_is(walk, c, key, token, c->key, c->key_n, &is);
+				r = key_is(walk, c, &met, &c->key, &is);
 				if (r)
 					return r;
 				if (is)
 					set_add(ret_below, c);
 			}
 			for (const struct path_test *q = c->test; q; q = q->next) {
-				if (!q->key)
+				if (!q->key.text.n)
 					continue;
-				r = key_is(walk, c, key, token, q->key, strlen(q->key), &is);
+				r = key_is(walk, c, &met, &q->key, &is);
 				if (r)
 					return r;
 			}
@@ -272,8 +310,13 @@ static int walk_value(struct path_walk *walk, uint32_t t, struct set *set)
 
 	if (walk->json->token[t].kind == JSON_NULL)
 		return PARSE_DONE;
-	for (unsigned i = 0; i < set->n; i++)
+	for (unsigned i = 0; i < set->n; i++) {
 		kinds |= set->node[i]->kinds;
+		for (const struct path_node *c = set->node[i]->child; c && walk->protobuf;
+		     c = c->next)
+			if (c->step == PATH_ITEM)
+				kinds |= c->kinds;
+	}
 	if (!(kinds & kind_bit(walk, t)) && kinds)
 		return fault(walk, PATH_FAULT_KIND, set->node[0], t);
 	r = expand(walk, t, set);
@@ -301,6 +344,7 @@ int path_walk(struct path_walk *walk, const struct path_tree *tree)
 	struct set set = {.n = 1, .node = {path_tree_root(tree)}};
 
 	walk->fault = PATH_FAULT_NONE;
+	walk->protobuf = path_tree_is_protobuf(tree);
 	/* null is no body of a call; everywhere else it is an absent value. */
 	if (walk->json->token[0].kind == JSON_NULL)
 		return fault(walk, PATH_FAULT_KIND, set.node[0], 0);

@@ -71,9 +71,18 @@ MUST_CHECK int provider_answer_event(struct provider_answer *answer, struct span
 				     struct span data);
 void provider_answer_usage(const struct provider_answer *answer, struct provider_usage *ret_usage);
 
+/* Do clients of the operation that method, path and query call expect its errors as the only item
+ * of an array? */
+bool provider_refusal_in_array(const struct provider *provider, struct span method,
+			       struct span path, struct span query);
+struct provider_refusal {
+	struct span decision_id;
+	struct span message; /* UTF-8 text for people; is escaped here */
+	bool in_array; /* see above */
+};
 /* A whole HTTP/1.1 403 in the provider's error shape: x-should-retry: false, x-aicp-decision-id,
- * Connection: close; message is UTF-8 text for people and is escaped here. 0, -ENOMEM, -E2BIG. */
-int provider_refusal(const struct provider *provider, struct span decision_id, struct span message,
+ * Connection: close. 0, -ENOMEM, -E2BIG. */
+int provider_refusal(const struct provider *provider, const struct provider_refusal *refusal,
 		     struct buf *out);
 /* The error body with %MESSAGE% where the text goes, on one line, for the shim's governed file. */
 struct span provider_error_template(const struct provider *provider);

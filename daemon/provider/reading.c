@@ -13,6 +13,7 @@
 struct reading {
 	const struct json *json;
 	const struct shape *shape; /* NULL: only text.all is read */
+	const struct operation *operation; /* NULL: not known */
 	struct facts *facts;
 	uint8_t *marks; /* of each token: enum shape_mark */
 	size_t messages;
@@ -314,10 +315,10 @@ static int set_texts(struct reading *r, bool whole)
 		e = facts_set_number(r->facts, FACT_MESSAGES_COUNT, (double)r->messages);
 	if (!e)
 		e = facts_set_number(r->facts, FACT_ATTACHMENTS_COUNT, (double)r->attachments);
-	/* All providers so far send a whole answer unless asked for a stream. */
-	if (!e && r->shape->has[FACT_STREAM] &&
+	/* Providers send a whole answer unless asked for a stream, or their file says otherwise. */
+	if (!e && (r->shape->has[FACT_STREAM] || r->operation->stream_known) &&
 	    facts_get(r->facts, FACT_STREAM)->kind == FACT_ABSENT)
-		e = facts_set_bool(r->facts, FACT_STREAM, false);
+		e = facts_set_bool(r->facts, FACT_STREAM, r->operation->stream);
 	return e;
 }
 
@@ -430,11 +431,12 @@ static int read_unknown(struct span content_type, struct span body, struct json_
 	return e ? e : set_parse(facts, "ok", SPAN_NULL);
 }
 
-static int read_known(const struct shape *shape, struct span content_type, struct span body,
+static int read_known(const struct operation *o, struct span content_type, struct span body,
 		      struct json_scan *scan, struct facts *facts)
 {
 	struct json json;
-	struct reading r CLEANUP(deinit_reading) = {.json = &json, .shape = shape, .facts = facts};
+	struct reading r CLEANUP(deinit_reading) = {
+		.json = &json, .shape = o->shape, .operation = o, .facts = facts};
 	int outcome;
 
 	if (!is_json_type(content_type))
@@ -449,6 +451,18 @@ static int read_known(const struct shape *shape, struct span content_type, struc
 	return read_shape(&r);
 }
 
+/* A model that the path names is the one that is asked, whatever the body says. */
+static int put_path_model(const struct operation *o, struct span path, struct facts *facts)
+{
+	struct buf model = BUF_INIT(AICP_PROVIDER_URI_BYTES_MAX);
+	int e = operation_model(o, path, &model);
+
+	if (!e && model.n)
+		e = facts_set_text(facts, FACT_MODEL, buf_span(&model));
+	buf_deinit(&model);
+	return e;
+}
+
 int provider_request(const struct provider *provider, const struct message *head, struct span body,
 		     struct json_scan *scan, struct facts *facts)
 {
@@ -457,10 +471,12 @@ int provider_request(const struct provider *provider, const struct message *head
 
 	if (!r)
 		r = facts_set_text(facts, FACT_OPERATION, o ? o->name : SPAN_LIT("unknown"));
+	if (!r && o)
+		r = put_path_model(o, head->path, facts);
 	if (r)
 		return r;
 	if (o && o->shape && o->shape->request)
-		r = read_known(o->shape, head->content_type, body, scan, facts);
+		r = read_known(o, head->content_type, body, scan, facts);
 	else
 		r = read_unknown(head->content_type, body, scan, facts);
 	if (r != -E2BIG)

@@ -22,15 +22,27 @@ static struct span escaped(struct buf *scratch, struct span message)
 	return span_sub(buf_span(scratch), 1, scratch->n - 1);
 }
 
-int provider_refusal(const struct provider *provider, struct span decision_id, struct span message,
+bool provider_refusal_in_array(const struct provider *provider, struct span method,
+			       struct span path, struct span query)
+{
+	const struct operation *o = operation_find(provider->operations, method, path);
+
+	return o && o->array_unless.n && !operation_has_parameter(query, o->array_unless);
+}
+
+int provider_refusal(const struct provider *provider, const struct provider_refusal *refusal,
 		     struct buf *out)
 {
 	struct buf id = BUF_INIT(256), text = BUF_INIT(AICP_SHIM_ANSWER_BYTES_MAX),
 		   body = BUF_INIT(AICP_SHIM_ANSWER_BYTES_MAX);
 	int r;
 
-	put_id(&id, decision_id);
-	file_fill(&body, provider->error_body, escaped(&text, message), buf_span(&id));
+	put_id(&id, refusal->decision_id);
+	if (refusal->in_array)
+		buf_put_byte(&body, '[');
+	file_fill(&body, provider->error_body, escaped(&text, refusal->message), buf_span(&id));
+	if (refusal->in_array)
+		buf_put_byte(&body, ']');
 	r = id.err ? id.err : text.err ? text.err : body.err;
 	if (!r) {
 		buf_printf(out,

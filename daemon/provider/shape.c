@@ -136,12 +136,26 @@ static int load_labels(struct loader *l, const struct yaml_node *node)
 	return r;
 }
 
+static int load_dialect(struct loader *l, const struct yaml_node *node)
+{
+	if (!node)
+		return PARSE_DONE;
+	if (node->kind != YAML_SCALAR || !span_eq_str(node->text, "protobuf"))
+		return yaml_error_set(
+			l->error, l->file, node->line,
+			"`dialect` can only be protobuf; leave it out for other JSON");
+	path_tree_protobuf(l->shape->request);
+	return PARSE_DONE;
+}
+
 static int load_request_key(struct loader *l, const struct yaml_node *value)
 {
 	struct nearest near = {0};
 
 	if (span_eq_str(value->key->text, "labels"))
 		return load_labels(l, value);
+	if (span_eq_str(value->key->text, "dialect"))
+		return PARSE_DONE;
 	for (size_t i = 0; i < sizeof(request_keys) / sizeof(*request_keys); i++) {
 		const struct request_key *k = &request_keys[i];
 		struct path_action action = {.what = (int)k->use, .arg = k->arg, .kinds = k->kinds};
@@ -168,6 +182,8 @@ static int load_request(struct loader *l, const struct yaml_node *node)
 	l->shape->request = path_tree_new();
 	if (!l->shape->request)
 		return -ENOMEM;
+	if (!r)
+		r = load_dialect(l, yaml_get(node, "dialect"));
 	yaml_foreach (value, node)
 		if (!r)
 			r = load_request_key(l, value);

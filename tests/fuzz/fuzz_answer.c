@@ -56,11 +56,12 @@ static void check(int outcome, const struct provider_answer *answer)
 static void check_refusal(const struct provider *p, struct span in)
 {
 	struct json_scan *scan = json_scan_new(64);
+	struct provider_refusal refusal = {in, in, in.n % 2};
 	struct buf out = BUF_INIT(1u << 20);
 	const uint8_t *end;
 
 	CHECK(scan);
-	if (provider_refusal(p, in, in, &out) == 0) {
+	if (provider_refusal(p, &refusal, &out) == 0) {
 		end = memmem(out.p, out.n, "\r\n\r\n", 4);
 		CHECK(end);
 		CHECK(json_scan_all(scan, span_sub(buf_span(&out), (size_t)(end - out.p) + 4,

@@ -40,6 +40,10 @@ static void test_refusal(void **state)
 		 "\\u0007\\r\\n\xef\xbf\xbd.\"},\"request_id\":\"0123abcd-_\"}",
 		 "\r\nrequest-id: 0123abcd-_\r\n"},
 	};
+	static const struct provider_refusal refusal = {
+		.decision_id = SPAN_LIT("0123\r\nabcd-_"),
+		.message = SPAN_LIT("No \"%DECISION%\" \x07\r\n\xff."),
+	};
 	struct provider_set *set = vectors_providers();
 	struct json_scan *scan = json_scan_new(64);
 	struct buf out = BUF_INIT(AICP_SHIM_ANSWER_BYTES_MAX);
@@ -52,10 +56,7 @@ static void test_refusal(void **state)
 		buf_clear(&out);
 		/* What does not belong in an id cannot end a header; what stands in a message fills
 		 * no place. */
-		assert_int_equal(provider_refusal(p, SPAN_LIT("0123\r\nabcd-_"),
-						  SPAN_LIT("No \"%DECISION%\" \x07\r\n\xff."),
-						  &out),
-				 0);
+		assert_int_equal(provider_refusal(p, &refusal, &out), 0);
 		body = body_of(buf_span(&out));
 		assert_true(span_eq_str(body, row[i].body));
 		assert_int_equal(json_scan_all(scan, body), PARSE_DONE);
@@ -79,11 +80,13 @@ static void test_refusal_too_large(void **state)
 	struct provider_set *set = vectors_providers();
 	const struct provider *p = provider_set_at(set, 0);
 	struct buf out = BUF_INIT(AICP_SHIM_ANSWER_BYTES_MAX), message = BUF_INIT(1u << 16);
+	struct provider_refusal refusal = {.decision_id = SPAN_LIT("id")};
 
 	(void)state;
 	for (size_t i = 0; i < AICP_SHIM_ANSWER_BYTES_MAX; i++)
 		buf_put_byte(&message, 'm');
-	assert_int_equal(provider_refusal(p, SPAN_LIT("id"), buf_span(&message), &out), -E2BIG);
+	refusal.message = buf_span(&message);
+	assert_int_equal(provider_refusal(p, &refusal, &out), -E2BIG);
 	buf_deinit(&out);
 	buf_deinit(&message);
 	provider_set_unref(set);
@@ -92,7 +95,8 @@ static void test_refusal_too_large(void **state)
 static void refuse_without_memory(void *ctx)
 {
 	struct buf out = BUF_INIT(AICP_SHIM_ANSWER_BYTES_MAX);
-	int r = provider_refusal(ctx, SPAN_LIT("id"), SPAN_LIT("no"), &out);
+	struct provider_refusal refusal = {SPAN_LIT("id"), SPAN_LIT("no"), true};
+	int r = provider_refusal(ctx, &refusal, &out);
 
 	assert_int_equal(r, oom_hit() ? -ENOMEM : 0);
 	buf_deinit(&out);
