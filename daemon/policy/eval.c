@@ -16,6 +16,7 @@ static void forget(struct policy_eval *eval)
 {
 	hs_free_scratch(eval->scratch);
 	free(eval->hits);
+	free(eval->value);
 	free(eval->scanned);
 	free(eval->matched);
 	*eval = (struct policy_eval){0};
@@ -38,9 +39,10 @@ static int fit(struct policy_eval *eval, const struct policy_set *set)
 	eval->hits_words = set->hits_n / 64 + 1;
 	eval->subjects_n = set->subjects_n;
 	eval->hits = calloc(eval->hits_words, sizeof(*eval->hits));
+	eval->value = calloc(set->subjects_n + 1, sizeof(*eval->value));
 	eval->scanned = calloc(set->subjects_n + 1, sizeof(*eval->scanned));
 	eval->matched = calloc(set->policies_n + 1, sizeof(*eval->matched));
-	if (!eval->hits || !eval->scanned || !eval->matched ||
+	if (!eval->hits || !eval->value || !eval->scanned || !eval->matched ||
 	    matcher_scratch(set, &eval->scratch) < 0) {
 		forget(eval);
 		return -ENOMEM;
@@ -49,7 +51,13 @@ static int fit(struct policy_eval *eval, const struct policy_set *set)
 	return 0;
 }
 
-int eval_begin(struct policy_eval *eval, const struct policy_set *set)
+static const struct fact_value *value_of(const struct subject *subject, const struct facts *facts)
+{
+	return subject->id == _FACT_COUNT ? facts_get_open(facts, subject->name)
+					  : facts_get(facts, subject->id);
+}
+
+int eval_begin(struct policy_eval *eval, const struct policy_set *set, const struct facts *facts)
 {
 	int r;
 
@@ -59,14 +67,10 @@ int eval_begin(struct policy_eval *eval, const struct policy_set *set)
 		return r;
 	memset(eval->hits, 0, eval->hits_words * sizeof(*eval->hits));
 	memset(eval->scanned, 0, eval->subjects_n);
+	for (size_t i = 0; i < set->subjects_n; i++)
+		eval->value[i] = value_of(&set->subject[i], facts);
 	eval->err = 0;
 	return 0;
-}
-
-const struct fact_value *eval_value(const struct subject *subject, const struct facts *facts)
-{
-	return subject->id == _FACT_COUNT ? facts_get_open(facts, subject->name)
-					  : facts_get(facts, subject->id);
 }
 
 static enum eval_result from_bool(bool value)
@@ -113,7 +117,7 @@ static bool is_hit(const struct policy_eval *eval, const struct operand *operand
 static enum eval_result test_hits(struct policy_eval *eval, const struct policy_set *set,
 				  const struct condition *c, const struct fact_value *value)
 {
-	bool all = operator_info(c->op)->test == TEST_HIT_ALL;
+	bool all = c->test == TEST_HIT_ALL;
 
 	if (value->kind != FACT_TEXT && value->kind != FACT_LIST)
 		return EVAL_UNKNOWN;
@@ -179,7 +183,7 @@ static enum eval_result test(struct policy_eval *eval, const struct policy_set *
 {
 	const struct operand *operand = &set->operand[c->operand];
 
-	switch (operator_info(c->op)->test) {
+	switch (c->test) {
 	case TEST_EXISTS:
 		return from_bool((value->kind != FACT_ABSENT) == operand->boolean);
 	case TEST_EQUAL:
@@ -203,13 +207,13 @@ static enum eval_result test(struct policy_eval *eval, const struct policy_set *
 
 /* Kleene's AND and OR: the deciding value ends it, else one unknown makes it unknown. */
 static enum eval_result eval_group(struct policy_eval *eval, const struct policy_set *set,
-				   const struct facts *facts, const struct condition *c)
+				   const struct condition *c)
 {
 	enum eval_result deciding = c->kind == CONDITION_AND ? EVAL_FALSE : EVAL_TRUE;
 	enum eval_result result = negate(deciding);
 
 	for (uint32_t i = c->child; i; i = set->condition[i].next) {
-		enum eval_result one = eval_condition(eval, set, facts, i);
+		enum eval_result one = eval_condition(eval, set, i);
 
 		if (one == deciding)
 			return deciding;
@@ -220,7 +224,7 @@ static enum eval_result eval_group(struct policy_eval *eval, const struct policy
 }
 
 enum eval_result eval_condition(struct policy_eval *eval, const struct policy_set *set,
-				const struct facts *facts, uint32_t condition)
+				uint32_t condition)
 {
 	const struct condition *c = &set->condition[condition];
 	enum eval_result result;
@@ -230,14 +234,14 @@ enum eval_result eval_condition(struct policy_eval *eval, const struct policy_se
 		return EVAL_TRUE;
 	case CONDITION_AND:
 	case CONDITION_OR:
-		return eval_group(eval, set, facts, c);
+		return eval_group(eval, set, c);
 	case CONDITION_NOT:
-		return negate(eval_condition(eval, set, facts, c->child));
+		return negate(eval_condition(eval, set, c->child));
 	case CONDITION_LEAF:
 		break;
 	}
-	result = test(eval, set, c, eval_value(&set->subject[c->subject], facts));
-	return operator_info(c->op)->negated ? negate(result) : result;
+	result = test(eval, set, c, eval_value(eval, c->subject));
+	return c->negated ? negate(result) : result;
 }
 
 static struct verdict deny(enum mode mode)
@@ -253,11 +257,11 @@ static struct verdict deny(enum mode mode)
 }
 
 static bool matches(struct policy_eval *eval, const struct policy_set *set,
-		    const struct facts *facts, const struct policy *policy)
+		    const struct policy *policy)
 {
-	if (policy->scope && eval_condition(eval, set, facts, policy->scope) != EVAL_TRUE)
+	if (policy->scope && eval_condition(eval, set, policy->scope) != EVAL_TRUE)
 		return false;
-	return eval_condition(eval, set, facts, policy->when) == EVAL_TRUE;
+	return eval_condition(eval, set, policy->when) == EVAL_TRUE;
 }
 
 struct verdict policy_evaluate(const struct policy_set *set, struct policy_eval *eval,
@@ -266,12 +270,12 @@ struct verdict policy_evaluate(const struct policy_set *set, struct policy_eval 
 	struct verdict verdict = {.reason = REASON_NO_MATCH};
 	const struct policy *would = NULL, *acts = NULL, *decides;
 
-	if (eval_begin(eval, set) < 0)
+	if (eval_begin(eval, set, facts) < 0)
 		return deny(mode);
 	for (size_t i = 0; i < set->order_n; i++) {
 		const struct policy *p = &set->policy[set->order[i]];
 
-		if (!matches(eval, set, facts, p))
+		if (!matches(eval, set, p))
 			continue;
 		eval->matched[eval->matched_n++] = set->order[i];
 		/* The order is the rank: the first that matches is the most restrictive. */

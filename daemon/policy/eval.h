@@ -13,6 +13,7 @@ struct policy_eval {
 	hs_scratch_t *scratch;
 	uint64_t *hits; /* bit set: this literal or pattern was found */
 	size_t hits_words;
+	const struct fact_value **value; /* per subject: its value in the facts at hand */
 	uint8_t *scanned; /* per subject: its text was read */
 	size_t subjects_n;
 	uint32_t *matched; /* indexes of policies */
@@ -20,13 +21,17 @@ struct policy_eval {
 	int err; /* -ENOMEM: some text could not be read */
 };
 
-/* Readies the memory for one evaluation of that set. 0 or -ENOMEM. */
-MUST_CHECK int eval_begin(struct policy_eval *eval, const struct policy_set *set);
+/* Readies the memory for one evaluation of that set on these facts, which must not change until the
+ * next. 0 or -ENOMEM. */
+MUST_CHECK int eval_begin(struct policy_eval *eval, const struct policy_set *set,
+			  const struct facts *facts);
 
-/* Result of one condition and all below it. Between eval_begin() calls the facts must not change.
- */
+/* Result of one condition and all below it. */
 enum eval_result eval_condition(struct policy_eval *eval, const struct policy_set *set,
-				const struct facts *facts, uint32_t condition);
+				uint32_t condition);
 
-/* The value that a subject has in these facts; kind FACT_ABSENT when none. */
-const struct fact_value *eval_value(const struct subject *subject, const struct facts *facts);
+/* The value that a subject has in the facts at hand; kind FACT_ABSENT when none. */
+static inline const struct fact_value *eval_value(const struct policy_eval *eval, uint32_t subject)
+{
+	return eval->value[subject];
+}

@@ -35,7 +35,7 @@ void explain_walk(struct explain *x, uint32_t condition, explain_visit *visit, v
 
 enum eval_result explain_result(struct explain *x, uint32_t condition)
 {
-	return eval_condition(x->eval, x->set, x->facts, condition);
+	return eval_condition(x->eval, x->set, condition);
 }
 
 const char *explain_result_name(enum eval_result result)

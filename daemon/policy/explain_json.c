@@ -13,7 +13,7 @@ static void put_condition(struct explain *x, const struct explain_step *step, vo
 	json_write_int(w, "depth", step->depth);
 	if (c->kind == CONDITION_LEAF) {
 		const struct subject *s = &x->set->subject[c->subject];
-		const struct fact_value *value = eval_value(s, x->facts);
+		const struct fact_value *value = eval_value(x->eval, c->subject);
 
 		json_write_string(w, "fact", s->name);
 		buf_clear(&x->text);

@@ -26,7 +26,7 @@ static void put_condition(struct explain *x, const struct explain_step *step, vo
 	explain_put_test(x, step->condition, &x->text);
 	put_printable(buf_span(&x->text), out);
 	if (c->kind == CONDITION_LEAF) {
-		const struct fact_value *value = eval_value(&x->set->subject[c->subject], x->facts);
+		const struct fact_value *value = eval_value(x->eval, c->subject);
 
 		buf_clear(&x->text);
 		fact_value_put(value, EXPLAIN_TEXT_BYTES_MAX, &x->text);

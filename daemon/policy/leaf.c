@@ -224,6 +224,8 @@ int leaf_read(struct load *load, uint32_t subject, enum operator op, const struc
 		return err;
 	c = &set->condition[*ret_condition];
 	c->op = op;
+	c->test = operator_info(op)->test;
+	c->negated = operator_info(op)->negated;
 	c->subject = subject;
 	c->operand = (uint32_t)first;
 	c->operands_n = (uint32_t)(set->operands_n - first);

@@ -45,7 +45,9 @@ enum condition_kind {
 
 struct condition {
 	enum condition_kind kind;
-	enum operator op; /* of a leaf */
+	enum operator op; /* of a leaf; test and negated are what its row says */
+	enum operator_test test;
+	bool negated;
 	int line;
 	uint32_t child; /* first of AND, OR, NOT */
 	uint32_t next; /* sibling */
