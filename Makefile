@@ -195,13 +195,14 @@ lint: ## Layers, purity, exports, headers, formatting, clang-tidy, cppcheck
 format: ## clang-format every C file
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 
-$(B)/docs/generate: docs/generate.c $(call LIBS_of,model base)
+$(B)/docs/generate: docs/generate.c $(call LIBS_of,api model base)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(call GROUP,$(call LIBS_of,model base)) -Wl,--as-needed $(LIBS_base)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(call GROUP,$(call LIBS_of,api model base)) -Wl,--as-needed $(LIBS_base)
 
-docs: $(B)/docs/generate ## Make docs/FACTS.md and docs/CONFIG.md from their tables
+docs: $(B)/docs/generate ## Make docs/FACTS.md, docs/CONFIG.md and docs/API.md from their tables
 	$(Q)$(B)/docs/generate facts > docs/FACTS.md
 	$(Q)$(B)/docs/generate config > docs/CONFIG.md
+	$(Q)$(B)/docs/generate api > docs/API.md
 
 demo: deps all ## Govern real clients on this machine and show what happens
 	$(Q)tests/lab/demo.sh

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* layer: model */
+/* layer: api */
 /* Writes the documents that are made from tables: `generate facts` is docs/FACTS.md, `generate
- * config` is docs/CONFIG.md. */
+ * config` is docs/CONFIG.md, `generate api` is docs/API.md. */
+#include "api/answer.h"
+#include "api/route.h"
 #include "model/config.h"
 #include "model/facts.h"
 
@@ -79,12 +81,102 @@ static void write_config(void)
 	     "files in the order of their names.");
 }
 
+static void write_operations(void)
+{
+	puts("| operation | permission | query parameters | what it is |\n"
+	     "|---|---|---|---|");
+	for (unsigned i = 0; i < _ROUTE_COUNT; i++) {
+		const struct route *r = route_row((enum route_id)i);
+
+		printf("| `%s %s` | `%s` | %s | %s |\n", route_method_name(r->method), r->path,
+		       permission_name(r->permission), r->parameters, r->summary);
+	}
+}
+
+static void write_roles(void)
+{
+	static const char *const role[] = {"admin",   "operator", "developer",
+					   "auditor", "approver", "user"};
+
+	printf("\n## Roles\n\n| permission |");
+	for (size_t k = 0; k < sizeof(role) / sizeof(*role); k++)
+		printf(" %s |", role[k]);
+	puts("\n|---|---|---|---|---|---|---|");
+	for (unsigned i = PERMISSION_AUTHENTICATED; i < _PERMISSION_COUNT; i++) {
+		printf("| `%s` |", permission_name((enum permission)i));
+		for (size_t k = 0; k < sizeof(role) / sizeof(*role); k++)
+			printf(" %s |", permission_held((enum permission)i, role[k]) ? "yes" : "");
+		putchar('\n');
+	}
+}
+
+static void write_faults(void)
+{
+	puts("\n## Errors\n"
+	     "\n"
+	     "`{\"error\": code, \"message\": text, \"details\": {...}, \"request_id\": id}`; the "
+	     "text "
+	     "says what is wrong and how to mend it.\n"
+	     "\n"
+	     "| status | codes |\n"
+	     "|---|---|");
+	for (unsigned i = 0, k; i < _API_FAULT_COUNT; i = k) {
+		unsigned status = answer_fault_status((enum api_fault)i);
+
+		printf("| %u | `%s`", status, answer_fault_code((enum api_fault)i));
+		for (k = i + 1;
+		     k < _API_FAULT_COUNT && answer_fault_status((enum api_fault)k) == status; k++)
+			printf(", `%s`", answer_fault_code((enum api_fault)k));
+		puts(" |");
+	}
+}
+
+static void write_api(void)
+{
+	puts("# API\n"
+	     "\n"
+	     "<!-- Made from daemon/api/*.def by `make docs`; do not edit. -->\n"
+	     "\n"
+	     "JSON over HTTP/1.1, on two listeners. On `RUNTIME_DIR/api.sock` the kernel says who "
+	     "asks: "
+	     "root is admin, others need\n"
+	     "a key. On the loopback address `api.listen` every request carries an API key, as "
+	     "`Authorization: Bearer KEY` or\n"
+	     "`X-API-Key: KEY`; the first one is in `STATE_DIR/admin.key`. `/api/openapi.json` is "
+	     "the "
+	     "same as below, for programs.\n"
+	     "\n"
+	     "Refused, on every path and in this order: a Host that is not the listen address or "
+	     "`localhost` with the port (421; not\n"
+	     "on the socket), no key or a wrong one (401; 429 when too many are wrong), a key without "
+	     "the right (403), a foreign\n"
+	     "Origin or `Sec-Fetch-Site: cross-site` (403), a write that is not `application/json` "
+	     "(415), a body over 1 MiB (413),\n"
+	     "an unknown path (404) or method (405), an unknown or repeated query parameter (400). "
+	     "None of these waits for the\n"
+	     "body; one that comes in chunks is counted as it comes.\n"
+	     "\n"
+	     "Content of requests is never shown: a log entry says how long the prompt was. Times "
+	     "are "
+	     "RFC 3339 or seconds since\n"
+	     "1970. `user` and `requester_id` are `uid:NUMBER` as the kernel says, or the end user "
+	     "that "
+	     "a request names. `limit` is at\n"
+	     "most 10000 (default 100); `after` takes an `event_id` and gives what came behind it, "
+	     "oldest first.\n");
+	write_operations();
+	write_roles();
+	write_faults();
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "facts") == 0)
 		write_facts();
 	else if (argc == 2 && strcmp(argv[1], "config") == 0)
 		write_config();
+	else if (argc == 2 && strcmp(argv[1], "api") == 0)
+		write_api();
 	else
 		return 2;
 	return fflush(stdout) == 0 ? 0 : 1;

@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/../.."
 n=0 bad=0
 make -s build/release/docs/generate >&2 || { echo "Bail out! docs/generate.c does not build"; exit 1; }
-for doc in facts config; do
+for doc in facts config api; do
 	n=$((n + 1))
 	file=docs/${doc^^}.md
 	if difference=$(diff "$file" <(build/release/docs/generate $doc)); then
