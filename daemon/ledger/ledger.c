@@ -235,7 +235,7 @@ int ledger_transact(struct ledger *l, struct ledger_time now, const struct ledge
 		return r;
 	}
 	adopt(l, &d, now);
-	tidy = store_tidy(l->store);
+	tidy = store_tidy(l->store, l->health == LEDGER_DISK_FULL);
 	if (tidy < 0)
 		suffer(l, now, tidy);
 	return 0;

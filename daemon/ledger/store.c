@@ -13,6 +13,8 @@ DEFINE_FREEP(struct store, store_close)
 /* 16 MiB of WAL: four times SQLite's default, as a page that changes often is then copied once, not
  * four times; still read again in a moment after a crash. */
 #define WAL_FRAMES 4000
+/* With a full disk: an eighth of the reserve. */
+#define WAL_FRAMES_SCARCE 256
 
 static int step(struct store *store, enum store_sql sql)
 {
@@ -162,9 +164,11 @@ static int checkpoint(struct store *store, int mode)
 			      sqlite3_wal_checkpoint_v2(store->db, NULL, mode, NULL, NULL));
 }
 
-int store_tidy(struct store *store)
+int store_tidy(struct store *store, bool scarce)
 {
-	return store->wal_frames < WAL_FRAMES ? 0 : checkpoint(store, SQLITE_CHECKPOINT_PASSIVE);
+	return store->wal_frames < (scarce ? WAL_FRAMES_SCARCE : WAL_FRAMES)
+		       ? 0
+		       : checkpoint(store, SQLITE_CHECKPOINT_PASSIVE);
 }
 
 int store_flush(struct store *store)

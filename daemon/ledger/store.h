@@ -31,9 +31,10 @@ MUST_CHECK int store_begin(struct store *store);
 MUST_CHECK int store_commit(struct store *store);
 void store_abort(struct store *store);
 
-/* Moves what it can of the WAL into the database when the WAL has grown long; call it between
- * transactions. What was committed stays committed whatever this returns: 0 or -errno. */
-MUST_CHECK int store_tidy(struct store *store);
+/* Moves what it can of the WAL into the database when the WAL has grown long, or with scarce space
+ * at once: its place is then used again. Call it between transactions. What was committed stays
+ * committed whatever this returns: 0 or -errno. */
+MUST_CHECK int store_tidy(struct store *store, bool scarce);
 
 /* Moves the whole WAL into the database, so that later commits depend on no byte written before.
  * The cure after a failed write, when what the kernel shows and what the disk holds may differ. 0
