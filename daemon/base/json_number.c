@@ -60,7 +60,6 @@ bool json_number_whole(enum json_number_state state)
  * digits. */
 struct decimal {
 	bool minus;
-	bool cut; /* digits other than zero did not fit; the last one stands for them */
 	unsigned n;
 	int64_t exponent;
 	char digit[DIGITS_MAX];
@@ -71,8 +70,8 @@ static void decimal_digit(struct decimal *d, char c)
 	if (d->n < DIGITS_MAX) {
 		d->digit[d->n++] = c;
 	} else if (c != '0') {
-		d->cut = true;
-		/* Never the round half of a tie, as something follows. */
+		/* Stands for all that is cut: never the round half of a tie, as something follows.
+		 */
 		d->digit[DIGITS_MAX - 1] = '1';
 	}
 }
@@ -117,7 +116,7 @@ bool json_int(const struct json *j, uint32_t t, int64_t *ret_value)
 	if (j->token[t].kind != JSON_NUMBER)
 		return false;
 	decimal_read(json_raw(j, t), &d);
-	if (d.n && (d.cut || d.exponent < d.n || d.exponent > 19))
+	if (d.n && (d.exponent < d.n || d.exponent > 19))
 		return false;
 	for (int64_t i = 0; d.n && i < d.exponent; i++) {
 		int digit = i < d.n ? d.digit[i] - '0' : 0;

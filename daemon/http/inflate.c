@@ -216,11 +216,12 @@ static int step_zstd(struct stage *s, struct span *in, uint8_t *out, size_t *roo
 	return 0;
 }
 
-/* Decodes some of *in into out; *room is what is left of it. 0, PARSE_E_BAD or -ENOMEM. */
+/* Decodes some of *in into out, nothing once the stage has ended; *room is what is left of out. 0,
+ * PARSE_E_BAD or -ENOMEM. */
 static int step(struct stage *s, struct span *in, uint8_t *out, size_t *room)
 {
 	if (s->ended)
-		return in->n ? PARSE_E_BAD : 0;
+		return 0;
 	switch (s->coding) {
 	case CODING_ZLIB:
 		return step_zlib(s, in, out, room);

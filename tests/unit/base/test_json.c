@@ -558,6 +558,13 @@ static void test_many_keys(void **state)
 			assert_int_equal(json_scan_error_at(scan), end + 2);
 		}
 	}
+	/* Of several repeats the first in the text is told, whatever the order of the keys is. */
+	put_object(&b, 40, "\"k%u\":0");
+	b.n--;
+	size_t first = b.n + 2;
+	buf_put_str(&b, ",\"k7\":0,\"k1\":0,\"k9\":0}");
+	assert_int_equal(json_scan_all(scan, buf_span(&b)), PARSE_E_BAD);
+	assert_int_equal(json_scan_error_at(scan), first);
 	/* Keys that are prefixes of each other, and NULs, are not equal. */
 	assert_int_equal(
 		json_scan_all(scan, SPAN_LIT("{\"a\":0,\"a\\u0000\":0,\"a\\u0000\\u0000\":0,"

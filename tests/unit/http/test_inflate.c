@@ -330,6 +330,31 @@ static void test_bombs(void **state)
 	buf_deinit(&out);
 }
 
+/* What passes between two codings is bounded, too: a gzip header may hold a comment of any length.
+ */
+static void test_between(void **state)
+{
+	(void)state;
+	for (size_t comment = 800; comment <= 1000; comment += 200) {
+		struct buf inner = BUF_INIT(2000), gzip = BUF_INIT(2000), outer = BUF_INIT(2000);
+		struct buf out = BUF_INIT(1000);
+
+		put_zlib(&inner, span_str(plain), 31);
+		buf_put(&gzip, SPAN_LIT("\x1f\x8b\x08\x10\0\0\0\0\0\x03"));
+		for (size_t i = 0; i < comment; i++)
+			buf_put_byte(&gzip, 'c');
+		buf_put_byte(&gzip, 0);
+		buf_put(&gzip, span_sub(buf_span(&inner), 10, inner.n));
+		put_zstd(&outer, buf_span(&gzip));
+		assert_int_equal(decode("gzip, zstd", buf_span(&outer), outer.n, &out),
+				 gzip.n > 1000 ? PARSE_E_LIMIT : PARSE_DONE);
+		buf_deinit(&inner);
+		buf_deinit(&gzip);
+		buf_deinit(&outer);
+		buf_deinit(&out);
+	}
+}
+
 /* A window of more than 8 MiB is not for HTTP (RFC 9659). */
 static void test_zstd_window(void **state)
 {
@@ -411,10 +436,11 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_codings),	     cmocka_unit_test(test_identity),
-		cmocka_unit_test(test_unknown),	     cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_output_limit), cmocka_unit_test(test_bombs),
-		cmocka_unit_test(test_zstd_window),  cmocka_unit_test(test_out_of_memory),
+		cmocka_unit_test(test_codings),	      cmocka_unit_test(test_identity),
+		cmocka_unit_test(test_unknown),	      cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_output_limit),  cmocka_unit_test(test_bombs),
+		cmocka_unit_test(test_zstd_window),   cmocka_unit_test(test_between),
+		cmocka_unit_test(test_out_of_memory),
 	};
 
 	return cmocka_run_group_tests_name("inflate", tests, NULL, NULL);

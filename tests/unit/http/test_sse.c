@@ -91,6 +91,8 @@ static void test_events(void **state)
 	events("data: a\r\r", "|a||-1\n");
 	events("data: a\r\n\rdata: b\n\r\n", "|a||-1\n|b||-1\n");
 	events("data: a\n\ndata: b\n\n\n\n", "|a||-1\n|b||-1\n");
+	events("data: a\r\ndata: b\r\n\r\n", "|a\nb||-1\n");
+	events("data: a\r\nevent: x\r\n\ndata: b\n\n", "x|a||-1\n|b||-1\n");
 	/* Several lines; one space behind the colon belongs to it, no more. */
 	events("data: YHOO\ndata:+2\ndata:  10\n\n", "|YHOO\n+2\n 10||-1\n");
 	/* Comments, ids that stay, an id that is emptied, names. */
