@@ -63,7 +63,7 @@ struct json_scan; /* state of a scan and the tape it builds */
 struct json_scan *json_scan_new(uint32_t tokens_max);
 void json_scan_free(struct json_scan *scan);
 
-/* Forget everything, keep the memory: for the next text. */
+/* Forget everything, keep the memory (but for what a huge text took): for the next text. */
 void json_scan_reset(struct json_scan *scan);
 
 /* Feeds the next bytes. PARSE_E_MORE while the value is open (or may go on), PARSE_DONE once it is
@@ -72,7 +72,8 @@ void json_scan_reset(struct json_scan *scan);
 MUST_CHECK int json_scan_feed(struct json_scan *scan, struct span bytes);
 
 /* Ends the text: PARSE_DONE when it is one whole value, else PARSE_E_BAD or PARSE_E_LIMIT; -ENOMEM.
- * text is all bytes that were fed, in one piece; it is read to compare keys. */
+ * text is all bytes that were fed, in one piece (-EINVAL when it is not as long); it is read to
+ * compare keys. */
 MUST_CHECK int json_scan_end(struct json_scan *scan, struct span text);
 
 /* json_scan_reset(), _feed() and _end() in one. */
@@ -125,7 +126,7 @@ bool json_string_eq(const struct json *j, uint32_t t, struct span s);
 /* Appends string token t, unescaped. 0 or the buffer's error. */
 int json_string_put(const struct json *j, uint32_t t, struct buf *out);
 
-/* Numbers as values; false when t is no number or does not fit (fractions do not fit an integer).
- */
+/* Numbers as values; false when t is no number or does not fit. An integer is any number without a
+ * fraction, however it is written: 1000, 1e3, 1000.0. */
 bool json_int(const struct json *j, uint32_t t, int64_t *ret_value);
 bool json_number(const struct json *j, uint32_t t, double *ret_value);
