@@ -83,9 +83,12 @@ enum mode engine_mode(const struct engine *e)
 
 struct verdict judge_effective(struct verdict v, enum mode mode)
 {
-	if (v.would == VERDICT_HOLD)
+	/* The reason is of what takes effect; only where nothing does, of what would have. */
+	enum verdict_action decisive = v.action > VERDICT_WARN ? v.action : v.would;
+
+	if (decisive == VERDICT_HOLD)
 		v.reason = REASON_CANNOT_HOLD;
-	else if (v.would == VERDICT_REDACT)
+	else if (decisive == VERDICT_REDACT)
 		v.reason = REASON_CANNOT_REWRITE;
 	if (v.would == VERDICT_HOLD || v.would == VERDICT_REDACT)
 		v.would = VERDICT_BLOCK;
