@@ -105,19 +105,23 @@ static struct conn *first_look(const struct real_ssl *real, SSL *ssl, bool conne
 	return set(real, ssl, c ? c : CONN_REFUSED);
 }
 
+struct conn *conn_known(const struct real_ssl *real, const SSL *ssl)
+{
+	if (real->index < 0)
+		return CONN_UNGOVERNED;
+	return ssl ? real->SSL_get_ex_data(ssl, real->index) : NULL;
+}
+
 struct conn *conn_of(const struct real_ssl *real, SSL *ssl, bool connecting)
 {
-	struct conn *c;
+	struct conn *c = conn_known(real, ssl);
 
-	if (!ssl)
-		return NULL;
-	c = real->SSL_get_ex_data(ssl, real->index);
-	return c ? c : first_look(real, ssl, connecting);
+	return c || !ssl ? c : first_look(real, ssl, connecting);
 }
 
 void conn_forget(const struct real_ssl *real, SSL *ssl)
 {
-	struct conn *c = ssl ? real->SSL_get_ex_data(ssl, real->index) : NULL;
+	struct conn *c = real->index < 0 ? NULL : conn_known(real, ssl);
 
 	if (!c || (conn_is_governed(c) && lock_mine(&c->lock)))
 		return;
@@ -127,7 +131,7 @@ void conn_forget(const struct real_ssl *real, SSL *ssl)
 
 void conn_forget_ungoverned(const struct real_ssl *real, SSL *ssl)
 {
-	if (ssl && real->SSL_get_ex_data(ssl, real->index) == CONN_UNGOVERNED)
+	if (real->index >= 0 && conn_known(real, ssl) == CONN_UNGOVERNED)
 		(void)real->SSL_set_ex_data(ssl, real->index, NULL);
 }
 

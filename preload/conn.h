@@ -40,6 +40,9 @@ int conn_register(void *crypto_get_ex_new_index);
  * look again. */
 struct conn *conn_of(const struct real_ssl *real, SSL *ssl, bool connecting);
 
+/* The same without looking for the first time: NULL when nobody did yet. */
+struct conn *conn_known(const struct real_ssl *real, const SSL *ssl);
+
 /* Forgets what was known: the object begins another connection. */
 void conn_forget(const struct real_ssl *real, SSL *ssl);
 /* The object is given another host name: it may be governed from now on; one that is governed stays

@@ -37,9 +37,9 @@ static void set_phase(struct conn *c, enum conn_phase phase)
 	atomic_store_explicit(&c->phase, phase, memory_order_release);
 }
 
-/* Sends what was judged. > 0 done; else what the real library said, and the rest is sent on a later
- * call. */
-static int flush(struct conn *c, SSL *ssl)
+/* Sends what was judged. > 0 all is with the library; else what it said, and the rest is sent on a
+ * later call. */
+static int send_judged(struct conn *c, SSL *ssl)
 {
 	while (c->sent < c->n) {
 		size_t left = c->n - c->sent;
@@ -50,9 +50,20 @@ static int flush(struct conn *c, SSL *ssl)
 			return r;
 		c->sent += (size_t)r;
 	}
+	return 1;
+}
+
+/* Only a write call ends the phase: one that was told to come again has to be told that it is done,
+ * however much was sent by reads in between. */
+static int flush(struct conn *c, SSL *ssl)
+{
+	int r = send_judged(c, ssl);
+
+	if (r <= 0)
+		return r;
 	set_phase(c, c->after);
 	if (c->after == CONN_SKIP)
-		c->n = c->sent = 0;
+		c->n = c->sent = c->swallowed = 0;
 	else
 		conn_reset_request(c);
 	return 1;
@@ -287,10 +298,10 @@ static struct conn_result read_once(struct conn *c, SSL *ssl, void *p, size_t n,
 	/* Behind a blocked send the program may wait for the answer only: go on sending here as
 	 * well. */
 	if (phase_of(c) == CONN_FLUSH)
-		(void)flush(c, ssl);
+		(void)send_judged(c, ssl);
 	if (c->queue_at < c->queue_n)
 		return serve(c, ssl, p, n, peek);
-	if (c->interim && phase_of(c) == CONN_COLLECT && !c->n) {
+	if (c->interim && c->sent == c->n) {
 		int r = drop_interim(c, ssl);
 
 		if (r <= 0)

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <unistd.h>
 
 #define PATH_BYTES_MAX 256
 /* How the kernel shows an owner that the user namespace does not map. */
@@ -47,7 +46,7 @@ static void look(void)
 		atomic_store_explicit(&governed_ready, 2, memory_order_release);
 		return;
 	}
-	dir = environ ? getenv("AICP_RUNTIME_DIR") : NULL;
+	dir = getenv("AICP_RUNTIME_DIR");
 	built_in_dir = !dir || dir[0] != '/';
 	if (built_in_dir)
 		dir = AICP_RUNTIME_DIR_DEFAULT;

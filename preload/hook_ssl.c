@@ -16,6 +16,9 @@
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 /* The library of whoever called the hook that this stands in. */
 #define CALLED real_ssl(__builtin_return_address(0), conn_register)
+/* A function that the library has not cannot have been meant: fail, as a program would expect of
+ * it. */
+#define HAS(_f) LIKELY(real && real->_f)
 
 int SSL_write(SSL *ssl, const void *buf, int num);
 int SSL_write_ex(SSL *ssl, const void *buf, size_t num, size_t *written);
@@ -73,7 +76,7 @@ HOOK int SSL_write(SSL *ssl, const void *buf, int num)
 	struct conn_result result;
 	struct conn *c;
 
-	if (!real)
+	if (!HAS(SSL_write))
 		return -1;
 	c = conn_of(real, ssl, false);
 	if (LIKELY(c == CONN_UNGOVERNED) || !c || num < 0)
@@ -90,7 +93,7 @@ HOOK int SSL_write_ex(SSL *ssl, const void *buf, size_t num, size_t *written)
 	struct conn_result result;
 	struct conn *c;
 
-	if (!real || !real->SSL_write_ex)
+	if (!HAS(SSL_write_ex))
 		return 0;
 	c = conn_of(real, ssl, false);
 	if (LIKELY(c == CONN_UNGOVERNED) || !c)
@@ -108,7 +111,7 @@ HOOK int SSL_write_ex2(SSL *ssl, const void *buf, size_t num, uint64_t flags, si
 	struct conn_result result;
 	struct conn *c;
 
-	if (!real || !real->SSL_write_ex2)
+	if (!HAS(SSL_write_ex2))
 		return 0;
 	c = conn_of(real, ssl, false);
 	if (LIKELY(c == CONN_UNGOVERNED) || !c)
@@ -126,7 +129,7 @@ HOOK int SSL_write_early_data(SSL *ssl, const void *buf, size_t num, size_t *wri
 	const struct real_ssl *real = CALLED;
 	struct conn *c;
 
-	if (!real || !real->SSL_write_early_data)
+	if (!HAS(SSL_write_early_data))
 		return 0;
 	c = conn_of(real, ssl, false);
 	if (c && c != CONN_UNGOVERNED && !conn_may_bypass(c, ssl, true))
@@ -140,7 +143,7 @@ HOOK ssize_t SSL_sendfile(SSL *ssl, int fd, off_t offset, size_t size, int flags
 	const struct real_ssl *real = CALLED;
 	struct conn *c;
 
-	if (!real || !real->SSL_sendfile)
+	if (!HAS(SSL_sendfile))
 		return -1;
 	c = conn_of(real, ssl, false);
 	if (c && c != CONN_UNGOVERNED && !conn_may_bypass(c, ssl, false))
@@ -223,7 +226,7 @@ HOOK int SSL_read(SSL *ssl, void *buf, int num)
 	struct reading rd = {real, ssl, buf, (size_t)num, false, 0};
 	struct conn *c;
 
-	if (!real)
+	if (!HAS(SSL_read))
 		return -1;
 	c = conn_of(real, ssl, false);
 	if (LIKELY(c == CONN_UNGOVERNED) || !conn_is_governed(c) || num < 0)
@@ -237,7 +240,7 @@ HOOK int SSL_read_ex(SSL *ssl, void *buf, size_t num, size_t *readbytes)
 	struct reading rd = {real, ssl, buf, num, false, 0};
 	struct conn *c;
 
-	if (!real || !real->SSL_read_ex)
+	if (!HAS(SSL_read_ex))
 		return 0;
 	c = conn_of(real, ssl, false);
 	if (LIKELY(c == CONN_UNGOVERNED) || !conn_is_governed(c))
@@ -251,7 +254,7 @@ HOOK int SSL_peek(SSL *ssl, void *buf, int num)
 	struct reading rd = {real, ssl, buf, (size_t)num, true, 0};
 	struct conn *c;
 
-	if (!real)
+	if (!HAS(SSL_peek))
 		return -1;
 	c = conn_of(real, ssl, false);
 	if (LIKELY(c == CONN_UNGOVERNED) || !conn_is_governed(c) || num < 0)
@@ -265,7 +268,7 @@ HOOK int SSL_peek_ex(SSL *ssl, void *buf, size_t num, size_t *readbytes)
 	struct reading rd = {real, ssl, buf, num, true, 0};
 	struct conn *c;
 
-	if (!real || !real->SSL_peek_ex)
+	if (!HAS(SSL_peek_ex))
 		return 0;
 	c = conn_of(real, ssl, false);
 	if (LIKELY(c == CONN_UNGOVERNED) || !conn_is_governed(c))
@@ -279,9 +282,9 @@ HOOK int SSL_pending(const SSL *ssl)
 	struct conn *c;
 	size_t n;
 
-	if (!real)
+	if (!HAS(SSL_pending))
 		return 0;
-	c = ssl ? real->SSL_get_ex_data(ssl, real->index) : NULL;
+	c = conn_known(real, ssl);
 	n = conn_is_governed(c) ? conn_pending(c) : 0;
 	return n ? (int)n : real->SSL_pending(ssl);
 }
@@ -291,9 +294,9 @@ HOOK int SSL_has_pending(const SSL *ssl)
 	const struct real_ssl *real = CALLED;
 	struct conn *c;
 
-	if (!real || !real->SSL_has_pending)
+	if (!HAS(SSL_has_pending))
 		return 0;
-	c = ssl ? real->SSL_get_ex_data(ssl, real->index) : NULL;
+	c = conn_known(real, ssl);
 	return conn_is_governed(c) && conn_pending(c) ? 1 : real->SSL_has_pending(ssl);
 }
 
@@ -302,7 +305,7 @@ HOOK int SSL_connect(SSL *ssl)
 {
 	const struct real_ssl *real = CALLED;
 
-	if (!real)
+	if (!HAS(SSL_connect))
 		return -1;
 	(void)conn_of(real, ssl, true);
 	return real->SSL_connect(ssl);
@@ -312,7 +315,7 @@ HOOK int SSL_do_handshake(SSL *ssl)
 {
 	const struct real_ssl *real = CALLED;
 
-	if (!real)
+	if (!HAS(SSL_do_handshake))
 		return -1;
 	(void)conn_of(real, ssl, false);
 	return real->SSL_do_handshake(ssl);
@@ -324,7 +327,7 @@ HOOK int SSL_clear(SSL *ssl)
 {
 	const struct real_ssl *real = CALLED;
 
-	if (!real)
+	if (!HAS(SSL_clear))
 		return 0;
 	if (!real_ssl_is_caller(real, __builtin_return_address(0)))
 		conn_forget(real, ssl);
@@ -335,7 +338,7 @@ HOOK long SSL_ctrl(SSL *ssl, int cmd, long larg, void *parg)
 {
 	const struct real_ssl *real = CALLED;
 
-	if (!real)
+	if (!HAS(SSL_ctrl))
 		return 0;
 	/* What the object is asked to be called decides whether it is governed. */
 	if (cmd == SET_HOST_NAME)

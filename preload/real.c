@@ -151,24 +151,22 @@ static void *crypto_function(size_t n, const struct object *library, const char 
 	return f;
 }
 
-static bool fill(struct real_ssl *library, size_t n, const struct object *o, real_index_fn index)
+static struct real_ssl fill(size_t n, const struct object *o, real_index_fn index)
 {
-	struct real_ssl r = {.base = o->base, .begin = o->begin, .end = o->end};
+	struct real_ssl r = {.base = o->base, .index = -1};
 	void *new_index = crypto_function(n, o, "CRYPTO_get_ex_new_index");
+	bool complete = new_index != NULL;
 
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
 		void *f = members[i].crypto ? crypto_function(n, o, members[i].name)
 					    : object_function(o, members[i].name);
 
-		if (!f && !members[i].optional)
-			return false;
+		complete &= f || members[i].optional;
 		memcpy((char *)&r + members[i].offset, &f, sizeof(f));
 	}
-	r.index = new_index ? index(new_index) : -1;
-	if (r.index < 0)
-		return false;
-	*library = r;
-	return true;
+	if (complete)
+		r.index = index(new_index);
+	return r;
 }
 
 static const struct real_ssl *resolve(const void *address, real_index_fn index)
@@ -181,8 +179,10 @@ static const struct real_ssl *resolve(const void *address, real_index_fn index)
 	for (size_t i = 0; o && i < LIBRARIES; i++) {
 		if (libraries[i].base == o->base)
 			return &libraries[i];
-		if (!libraries[i].base)
-			return fill(&libraries[i], n, o, index) ? &libraries[i] : NULL;
+		if (!libraries[i].base) {
+			libraries[i] = fill(n, o, index);
+			return &libraries[i];
+		}
 	}
 	return NULL;
 }

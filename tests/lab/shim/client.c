@@ -361,6 +361,10 @@ static void upload(const char *path, size_t bytes, bool moving)
 			at += (size_t)r;
 		else
 			wait_for(ssl, r, &waits);
+		/* Programs that wait for both directions read in between; that may send the rest.
+		 */
+		if (r <= 0 && waits % 2)
+			expect(SSL_read(ssl, head, 1), -1, "nothing to read yet");
 	}
 	fcntl(SSL_get_fd(ssl), F_SETFL, 0);
 	expect(status(ssl), 200, "upload");

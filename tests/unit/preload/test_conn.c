@@ -377,6 +377,13 @@ static void test_reading_sends_the_rest(void **state_)
 		assert_int_equal(conn_read(c, &s, buf, sizeof(buf), false).outcome, CONN_USE_REAL);
 	assert_int_equal(s.out_n, n);
 	assert_memory_equal(s.out, p, n);
+	/* The blocked write comes again: it is told that it is done, and is no second request. */
+	conn_did_read(c);
+	assert_int_equal(write_all(c, &s, p, n), 0);
+	assert_int_equal(s.out_n, n);
+	s.room = SIZE_MAX;
+	write_all(c, &s, REQUEST, sizeof(REQUEST) - 1);
+	assert_int_equal(s.out_n, n + sizeof(REQUEST) - 1);
 	end(&s);
 	free(p);
 }
