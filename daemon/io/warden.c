@@ -33,6 +33,8 @@ void warden_child_ready(struct warden *w, struct child *c)
 		record_end(w, &out, &json);
 	}
 	c->was_ready = true;
+	if (w->stage == WARDEN_RUNNING && child_all_ready(w))
+		notify_send("STATUS=all roles run");
 	if (w->stage == WARDEN_STARTING && child_all_ready(w)) {
 		w->stage = WARDEN_RUNNING;
 		log_say(LOG_INFO, "ready", "aicp %s governs this host%s", AICP_VERSION,

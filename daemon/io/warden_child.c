@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/json_write.h"
 #include "io/log.h"
+#include "io/notify.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -168,8 +169,11 @@ void child_start(struct child *c)
 static void record_death(struct child *c, int status)
 {
 	struct json_write json;
+	char state[64];
 	struct buf out;
 
+	snprintf(state, sizeof(state), "STATUS=%s is down", link_role_name(c->role));
+	notify_send(state);
 	log_say(LOG_ERROR, "role.exit", "%s ended unasked: %s %d", link_role_name(c->role),
 		WIFSIGNALED(status) ? "signal" : "status",
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));

@@ -247,6 +247,8 @@ void rules_reload(struct warden *w)
 	r = try_reload(w, &error);
 	if (r > 0)
 		refuse_reload(w, buf_str(&error.text) ? (const char *)error.text.p : "no memory");
+	else if (r == -ENOTCONN || r == -EPIPE)
+		refuse_reload(w, "the engine is being started again; try in a second");
 	else if (r < 0)
 		refuse_reload(w, strerror(-r));
 	yaml_error_deinit(&error);

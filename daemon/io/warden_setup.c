@@ -8,6 +8,7 @@
 #include "io/log.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -103,13 +104,41 @@ static int make_parents(const char *path)
 	return 0;
 }
 
-/* A folder of exactly that mode and owner. Made when missing; an existing one of another owner is
- * not touched. */
+static bool is_empty(int folder)
+{
+	int fd = fcntl(folder, F_DUPFD_CLOEXEC, 3);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	size_t n = 0;
+
+	if (!dir)
+		return false;
+	while ((entry = readdir(dir)))
+		n++;
+	closedir(dir);
+	return n == 2; /* "." and ".." */
+}
+
+/* What is wrong with a folder that was there before, or NULL. */
+static const char *wrong_folder(int fd, const struct stat *st, uid_t uid)
+{
+	if (st->st_uid == uid)
+		return st->st_mode & (S_IWGRP | S_IWOTH) ? "others than its owner can write it"
+							 : NULL;
+	if (st->st_uid != geteuid())
+		return "it belongs to another user";
+	/* A slip in the configuration must not give away /var. */
+	return is_empty(fd) ? NULL : "it belongs to root and holds files";
+}
+
+/* Makes a folder of that mode and owner. One that is there is taken when it is the owner's; an
+ * empty one of root is given to the owner. */
 static int make_folder(const char *path, mode_t mode, uid_t uid, gid_t gid)
 {
 	int fd CLEANUP(cleanup_closep) = -1;
+	const char *wrong = NULL;
 	struct stat st;
-	bool made;
+	bool made = false;
 	int r = make_parents(path);
 
 	if (!r)
@@ -120,19 +149,20 @@ static int make_folder(const char *path, mode_t mode, uid_t uid, gid_t gid)
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (!r && (fd < 0 || fstat(fd, &st) < 0))
 		r = -errno;
-	if (r < 0) {
-		log_say(LOG_ERROR, "folders", "%s cannot be made: %s", path, strerror(-r));
-		return r;
-	}
-	if (st.st_uid != uid && st.st_uid != geteuid()) {
+	if (!r && !made)
+		wrong = wrong_folder(fd, &st, uid);
+	if (r < 0 || wrong) {
 		log_say(LOG_ERROR, "folders",
-			"%s belongs to uid %u and not to uid %u; remove it, or `chown %u %s`", path,
-			(unsigned)st.st_uid, (unsigned)uid, (unsigned)uid, path);
-		return -EPERM;
+			"%s cannot be used: %s; name another one, or mend it: "
+			"`chown %u:%u %s && chmod %o %s`",
+			path, wrong ? wrong : strerror(-r), (unsigned)uid, (unsigned)gid, path,
+			(unsigned)mode, path);
+		return wrong ? -EPERM : r;
 	}
-	if ((st.st_uid != uid || st.st_gid != gid) && fchown(fd, uid, gid) < 0)
-		return -errno;
-	return fchmod(fd, mode) < 0 ? -errno : 0;
+	/* Of others' folders not more than what is needed is changed. */
+	if (!made && st.st_uid == uid && st.st_gid == gid)
+		return 0;
+	return fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0 ? -errno : 0;
 }
 
 static int make_folders(struct warden *w)

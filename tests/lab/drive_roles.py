@@ -315,6 +315,32 @@ def stops(daemon):
     return None if last["type"] == "stop" else str(last)
 
 
+def warden_killed(daemon):
+    """Roles do not outlive their warden; the next start finds a ledger that verifies."""
+    daemon.start()
+    pids = daemon.pids()
+    daemon.process.kill()
+    daemon.process.wait()
+    if not wait_for(lambda: not daemon.pids()):
+        return "left: %s of %s" % (daemon.pids(), pids)
+    daemon.start()
+    wrong = judged(daemon)
+    return wrong or (None if daemon.stop() == 0 else "did not stop in order")
+
+
+def not_this_folder(daemon, folder):
+    """A slip in the configuration does not give away a folder of the system."""
+    before = os.stat(folder)
+    path = daemon.folder + "/slip.yaml"
+    with open(path, "w") as file:
+        file.write("state_dir: %s\nruntime_dir: /run/slip\n" % folder)
+    done = run_aicpd("-c", path)
+    after = os.stat(folder)
+    if (before.st_uid, before.st_gid, before.st_mode) != (after.st_uid, after.st_gid, after.st_mode):
+        return "changed"
+    return None if done.returncode == 1 and "cannot be used" in done.stderr else done.stderr
+
+
 def notifies(daemon):
     """systemd's protocol: READY only when requests are judged; STOPPING at the end."""
     path = os.environ["LAB"] + "/notify"
@@ -441,6 +467,7 @@ def main():
     tap.check("SIGHUP with bad policies: refused with file:line, recorded, the old ones stay", reload_bad, daemon)
     tap.check("SIGHUP with a file that others can write: refused", reload_writable, daemon)
     tap.check("SIGTERM: orderly, status 0, no process and no socket left", stops, daemon)
+    tap.check("warden killed: no role outlives it, the next start serves", warden_killed, daemon)
     tap.check("sd_notify: READY, RELOADING, STOPPING", notifies, daemon)
     folder = daemon.folder
     tap.check("a missing user names the command that makes it", missing_user, daemon)
@@ -453,6 +480,8 @@ def main():
     tap.check("--help", exits, 0, ["usage:", "--rootless"], "--help")
     tap.check("an unknown option: status 2", exits, 2, ["--help"], "--nonsense")
     tap.check("a stray word: status 2", exits, 2, ["nonsense"], "nonsense")
+    tap.check("a folder that holds other files is no state_dir", not_this_folder, daemon, "/var")
+    tap.check("a folder of somebody else is no state_dir", not_this_folder, daemon, other_folder(daemon))
     tap.check("not root: says so", not_root)
     tap.check("--rootless as nobody", rootless)
     Daemon.kill_any()
@@ -463,6 +492,13 @@ def bad_policy(folder):
     with open(folder + "/bad.yaml", "w") as file:
         file.write("policy: x\nwhen: {field: no.such.fact, contains: x}\nthen: block\n")
     return folder + "/bad.yaml"
+
+
+def other_folder(daemon):
+    path = daemon.folder + "/other"
+    os.makedirs(path)
+    os.chown(path, 4711, 4711)
+    return path
 
 
 def not_root():
