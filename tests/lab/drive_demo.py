@@ -77,11 +77,11 @@ def ask(daemon, name, prompt):
     mark = wire.mark()
     report = BY_NAME[name].run([prompt], daemon.run_prefix())[0]
     print("  %-20s asks: %s" % (name, prompt))
-    said = "%s %s" % (report["status"], report["class"] or "")
-    print(textwrap.fill("%s— %s" % (said, message_of(report)), 108, initial_indent="    saw:     ",
-                        subsequent_indent="             "))
+    said = " ".join(filter(None, (str(report["status"]), report["class"], "—", message_of(report))))
+    print(textwrap.fill(said, 108, initial_indent="    saw:     ", subsequent_indent="             "))
     arrived = (len(wire.requests(mark)), wire.data_bytes(mark))
-    print("    arrived: %d requests, %d bytes of TLS application data at the provider" % arrived)
+    print("    arrived: %s, %d bytes of TLS application data at the provider"
+          % ("1 request" if arrived[0] == 1 else "%d requests" % arrived[0], arrived[1]))
     return report, *arrived
 
 
@@ -126,8 +126,13 @@ def show_log(daemon):
     text = daemon.aicp("log", "--limit", "20").stdout
     print(textwrap.indent(text.rstrip("\n"), "    "))
     total = len(ALLOWED) + len(BLOCKED) + len(LATER)
-    decisions = len(daemon.decisions())
-    expect(decisions == total, "each of the %d decisions is recorded (%d found)" % (total, decisions))
+    decisions = daemon.decisions()
+    expect(len(decisions) == total, "each of the %d decisions is recorded (%d found)" % (total, len(decisions)))
+    refused = next(decision["execution_id"] for decision in decisions if decision["status"] == "blocked")
+    print("    and one of them in full: aicp log show " + refused)
+    shown = daemon.aicp("log", "show", refused)
+    print(textwrap.indent(shown.stdout.rstrip("\n"), "      "))
+    expect(shown.returncode == 0 and "no-card-numbers" in shown.stdout, "the operator can see why")
     title("7. The ledger: aicp ledger verify")
     verify = daemon.aicp("ledger", "verify")
     print(textwrap.indent((verify.stdout + verify.stderr).rstrip("\n"), "    "))

@@ -49,16 +49,33 @@ class Daemon:
             file.write(text)
 
     def start(self, timeout_s=20):
-        with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([AICPD, "-c", self.config], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        deadline = time.monotonic() + timeout_s
-        while not self.ready():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("aicpd is not ready (exit status %s):\n%s" % (self.process.poll(), self.log()))
-            time.sleep(0.02)
+        """Ready is what systemd would call ready, and then /health must say so too."""
+        notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        notify_path = self.folder + "/notify"
+        if os.path.exists(notify_path):
+            os.unlink(notify_path)
+        notify.bind(notify_path)
+        notify.settimeout(0.1)
+        environment = {**os.environ, "NOTIFY_SOCKET": notify_path}
+        with notify, open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen([AICPD, "-c", self.config], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env=environment)
+            self.wait_for_ready(notify, time.monotonic() + timeout_s)
+        if not self.healthy():
+            raise RuntimeError("aicpd says READY=1, but /health does not:\n" + self.log())
         return self
 
-    def ready(self):
+    def wait_for_ready(self, notify, deadline):
+        while True:
+            try:
+                if "READY=1" in notify.recv(4096).decode().split("\n"):
+                    return
+            except TimeoutError:
+                pass
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("aicpd is not ready (exit status %s):\n%s" % (self.process.poll(), self.log()))
+
+    def healthy(self):
         try:
             with urllib.request.urlopen(API + "/health", timeout=2) as answer:
                 return answer.status == 200
