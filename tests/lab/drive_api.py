@@ -115,13 +115,15 @@ def tells_no_secret(daemon, api):
     """The prompt and the client's key are in no answer, no log line and no file."""
     texts = {path: api.ask(path, method, body="{}" if method == "POST" else None)[2] for method, path, _ in operations(api)}
     texts["csv"] = api.ask("/api/audit/export?format=csv")[2]
-    texts["log"] = daemon.log()
+    texts["daemon's log"] = daemon.log()
     for arguments in (["log"], ["status"], ["doctor"], ["--json", "log"], ["ledger", "export"]):
         texts[" ".join(arguments)] = daemon.aicp(*arguments).stdout
     for name in os.listdir(daemon.state_dir):
         with open(os.path.join(daemon.state_dir, name), "rb") as file:
             texts[name] = file.read().decode("latin-1")
     found = [name for name, text in texts.items() if CANARY_KEY in text or CANARY_PROMPT in text]
+    if not all("gpt-4o" in texts[name] for name in ("csv", "log", "ledger export")):
+        return "what was searched does not hold the decisions"
     return "found in: %s" % found if found else None
 
 
