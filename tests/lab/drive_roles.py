@@ -316,7 +316,8 @@ def stops(daemon):
 
 
 def warden_killed(daemon):
-    """Roles do not outlive their warden; the next start finds a ledger that verifies."""
+    """Roles do not outlive their warden, and the next start serves."""
+    daemon.set_policy(open(daemon.folder + "/policies/lab.yaml").read().replace("another-word", FORBIDDEN))
     daemon.start()
     pids = daemon.pids()
     daemon.process.kill()
@@ -324,8 +325,8 @@ def warden_killed(daemon):
     if not wait_for(lambda: not daemon.pids()):
         return "left: %s of %s" % (daemon.pids(), pids)
     daemon.start()
-    wrong = judged(daemon)
-    return wrong or (None if daemon.stop() == 0 else "did not stop in order")
+    wrong, status = judged(daemon), daemon.stop()
+    return wrong or (None if status == 0 else "did not stop in order")
 
 
 def not_this_folder(daemon, folder):
@@ -344,7 +345,6 @@ def not_this_folder(daemon, folder):
 def notifies(daemon):
     """systemd's protocol: READY only when requests are judged; STOPPING at the end."""
     path = os.environ["LAB"] + "/notify"
-    daemon.set_policy(open(daemon.folder + "/policies/lab.yaml").read().replace("another-word", FORBIDDEN))
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     listener.bind(path)
     listener.settimeout(20)
@@ -480,7 +480,7 @@ def main():
     tap.check("--help", exits, 0, ["usage:", "--rootless"], "--help")
     tap.check("an unknown option: status 2", exits, 2, ["--help"], "--nonsense")
     tap.check("a stray word: status 2", exits, 2, ["nonsense"], "nonsense")
-    tap.check("a folder that holds other files is no state_dir", not_this_folder, daemon, "/var")
+    tap.check("a folder that holds other files is no state_dir", not_this_folder, daemon, full_folder(daemon))
     tap.check("a folder of somebody else is no state_dir", not_this_folder, daemon, other_folder(daemon))
     tap.check("not root: says so", not_root)
     tap.check("--rootless as nobody", rootless)
@@ -492,6 +492,12 @@ def bad_policy(folder):
     with open(folder + "/bad.yaml", "w") as file:
         file.write("policy: x\nwhen: {field: no.such.fact, contains: x}\nthen: block\n")
     return folder + "/bad.yaml"
+
+
+def full_folder(daemon):
+    path = daemon.folder + "/full"
+    os.makedirs(path + "/somebody's")
+    return path
 
 
 def other_folder(daemon):
