@@ -9,7 +9,8 @@ for file in build/aicpd build/aicp build/aicp-verify build/libaicp.so; do
 done
 
 install -d "$dest$prefix/sbin" "$dest$prefix/bin" "$dest$prefix/lib/aicp" "$dest$prefix/lib/systemd/system" \
-	"$dest$prefix/lib/sysusers.d" "$dest$prefix/lib/tmpfiles.d" "$dest$sysconfdir/aicp/policies"
+	"$dest$prefix/lib/sysusers.d" "$dest$prefix/lib/tmpfiles.d" "$dest$sysconfdir/aicp/policies" \
+	"$dest$prefix/share/man/man1" "$dest$prefix/share/man/man8"
 install -m 755 build/aicpd "$dest$prefix/sbin/aicpd"
 install -m 755 build/aicp build/aicp-verify "$dest$prefix/bin/"
 install -m 755 build/libaicp.so "$dest$prefix/lib/aicp/libaicp.so"
@@ -18,6 +19,8 @@ sed -e "s|@PREFIX@|$prefix|g" -e "s|@SYSCONFDIR@|$sysconfdir|g" packaging/system
 chmod 644 "$dest$prefix/lib/systemd/system/aicp.service"
 install -m 644 packaging/systemd/aicp.sysusers "$dest$prefix/lib/sysusers.d/aicp.conf"
 install -m 644 packaging/systemd/aicp.tmpfiles "$dest$prefix/lib/tmpfiles.d/aicp.conf"
+install -m 644 docs/man/aicp.1 "$dest$prefix/share/man/man1/aicp.1"
+install -m 644 docs/man/aicpd.8 "$dest$prefix/share/man/man8/aicpd.8"
 [ -e "$dest$sysconfdir/aicp/aicp.yaml" ] || install -m 644 packaging/aicp.yaml "$dest$sysconfdir/aicp/aicp.yaml"
 
 if [ -z "$dest" ] && [ "$(id -u)" = 0 ]; then

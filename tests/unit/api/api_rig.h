@@ -82,7 +82,8 @@ static void rig_query(struct link *link, const struct link_message *m)
 		{"\"name\":\"no-pii\"",
 		 "{\"status\":200,\"body\":{\"name\":\"no-pii\",\"source\":\"policy: no-pii\"}}"},
 		{"\"op\":\"policy\"", "{\"status\":404,\"body\":{\"error\":\"no such policy\"}}"},
-		{"\"context.bad\"", "{\"status\":400,\"body\":{\"error\":\"bad.fact: is no fact\"}}"},
+		{"\"context.bad\"",
+		 "{\"status\":400,\"body\":{\"error\":\"bad.fact: is no fact\"}}"},
 		{"\"op\":\"dry_run\"",
 		 "{\"status\":200,\"body\":{\"decision\":{\"action\":\"block\",\"reason\":\"r\","
 		 "\"policy_id\":\"no-pii\"},\"explanation\":{\"policies\":[{\"name\":\"no-pii\","
