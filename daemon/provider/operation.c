@@ -144,11 +144,12 @@ static unsigned greedy_at(const struct uri *pattern)
 static int match(const struct uri *pattern, const struct uri *uri)
 {
 	unsigned greedy = greedy_at(pattern), more;
-	int cost = 0;
+	int cost;
 
 	if (uri->n < pattern->n || (uri->n > pattern->n && greedy == pattern->n))
 		return -1;
 	more = uri->n - pattern->n;
+	cost = (int)more;
 	for (unsigned i = 0; i < pattern->n; i++) {
 		int c = match_part(pattern->part[i], uri->part[i > greedy ? i + more : i]);
 

@@ -113,12 +113,18 @@ static bool eat_word(struct reader *r, const char *word)
 	return !(end < r->text.n && is_word(r->text.p[end])) && eat(r, word);
 }
 
-/* A key, or a value (which may hold dots and colons too). */
+/* What a value may hold and a key may not. */
+static bool is_value_byte(uint8_t c)
+{
+	return c && strchr(".:/+", c);
+}
+
+/* A key, or a value. */
 static struct span read_word(struct reader *r, bool value)
 {
 	size_t begin = r->at;
 
-	while (is_word(peek(r)) || (value && (peek(r) == '.' || peek(r) == ':')))
+	while (is_word(peek(r)) || (value && is_value_byte(peek(r))))
 		r->at++;
 	return span_sub(r->text, begin, r->at);
 }
@@ -193,7 +199,9 @@ static int read_values(struct reader *r, struct path_test *test)
 	size_t n = 1;
 
 	for (size_t i = r->at;
-	     i < r->text.n && (is_word(r->text.p[i]) || strchr(".:|", r->text.p[i])); i++)
+	     i < r->text.n &&
+	     (is_word(r->text.p[i]) || is_value_byte(r->text.p[i]) || r->text.p[i] == '|');
+	     i++)
 		n += r->text.p[i] == '|';
 	test->values = tree_alloc(r->tree, n * sizeof(*test->values));
 	if (!test->values)

@@ -4,6 +4,7 @@
  * Nothing that was taken for well formed loses a string, and reading twice gives the same. */
 #include "provider/provider.h"
 
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,14 +18,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct span read_file(const char *path)
 {
-	static uint8_t bytes[2][1u << 18];
-	static int next;
 	FILE *f = fopen(path, "r");
-	uint8_t *to = bytes[next++];
+	const size_t room = 1u << 18;
+	uint8_t *to = malloc(room);
 	size_t n;
 
-	CHECK(f);
-	n = fread(to, 1, sizeof(bytes[0]), f);
+	CHECK(f && to);
+	n = fread(to, 1, room, f);
 	fclose(f);
 	return span_of(to, n);
 }
@@ -32,14 +32,18 @@ static struct span read_file(const char *path)
 static struct provider_set *load(void)
 {
 	struct yaml_error error = YAML_ERROR_INIT;
+	struct provider_source source[64];
 	struct provider_set *set = NULL;
-	struct provider_source source[2];
+	glob_t files;
 
-	source[0].name = "policies/providers/openai.yaml";
-	source[1].name = "policies/providers/anthropic.yaml";
-	for (int i = 0; i < 2; i++)
-		source[i].text = read_file(source[i].name);
-	CHECK(provider_load(source, 2, &set, &error) == PARSE_DONE);
+	CHECK(glob("policies/providers/*.yaml", 0, NULL, &files) == 0 && files.gl_pathc <= 64);
+	for (size_t i = 0; i < files.gl_pathc; i++)
+		source[i] =
+			(struct provider_source){files.gl_pathv[i], read_file(files.gl_pathv[i])};
+	CHECK(provider_load(source, files.gl_pathc, &set, &error) == PARSE_DONE);
+	for (size_t i = 0; i < files.gl_pathc; i++)
+		free((void *)(uintptr_t)source[i].text.p);
+	globfree(&files);
 	return set;
 }
 
@@ -109,7 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	p = provider_set_host(set, host);
 	if (!p)
-		p = provider_set_at(set, host.n % 2);
+		p = provider_set_at(set, host.n % provider_set_count(set));
 	head.method = take_word(&line);
 	head.path = take_word(&line);
 	head.content_type = line;

@@ -3,7 +3,7 @@
  * What nobody wrote a vector for: every request vector is changed in every place, and no text may
  * get lost.
  *
- * What a user's words are is decided here a second time, by plain code that knows the three message
+ * What a user's words are is decided here a second time, by plain code that knows the message
  * shapes and nothing of paths.
  */
 #include "unit/provider/vectors.h"
@@ -64,6 +64,30 @@ static bool value_is(const struct json *j, uint32_t object, const char *key, con
 	return t != JSON_NONE && json_string_eq(j, t, span_str(value));
 }
 
+/* Text of a part that is told by its key: contents[].parts[].text where no role is the user's, or
+ * messages[].content[].text; and what a function answered. */
+static enum voice voice_of_part(const struct json *j, const struct place *p, uint32_t t)
+{
+	uint32_t part = p[t].up, list = p[part].up, message;
+	bool contents;
+
+	if (list == JSON_NONE || j->token[list].kind != JSON_ARRAY || p[list].up == JSON_NONE)
+		return OTHER;
+	message = p[list].up;
+	contents = key_is(j, p, list, "parts") && p[message].up != JSON_NONE &&
+		   key_is(j, p, p[message].up, "contents") && p[p[message].up].up == 0;
+	if (contents &&
+	    (json_get(j, message, "role") == JSON_NONE || value_is(j, message, "role", "user")))
+		return PROMPT;
+	if (key_is(j, p, list, "content") && p[message].up != JSON_NONE &&
+	    key_is(j, p, p[message].up, "messages") && p[p[message].up].up == 0 &&
+	    json_get(j, part, "type") == JSON_NONE && value_is(j, message, "role", "user"))
+		return PROMPT;
+	if (key_is(j, p, list, "content") && key_is(j, p, message, "toolResult"))
+		return TOOL;
+	return OTHER;
+}
+
 /* Is t an item of the top-level array of that name? */
 static bool is_message(const struct json *j, const struct place *p, uint32_t t)
 {
@@ -105,6 +129,8 @@ static enum voice voice_of(const struct json *j, const struct place *p, uint32_t
 		return TOOL;
 	if (key_is(j, p, t, "content") && is_tool_result(j, p, up))
 		return TOOL;
+	if (key_is(j, p, t, "text") && voice_of_part(j, p, t) != OTHER)
+		return voice_of_part(j, p, t);
 	if (!key_is(j, p, t, "text") ||
 	    !(value_is(j, up, "type", "text") || value_is(j, up, "type", "input_text")))
 		return OTHER;

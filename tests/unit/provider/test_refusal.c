@@ -39,6 +39,20 @@ static void test_refusal(void **state)
 		 "\"message\":\"No \\\"%DECISION%\\\" "
 		 "\\u0007\\r\\n\xef\xbf\xbd.\"},\"request_id\":\"0123abcd-_\"}",
 		 "\r\nrequest-id: 0123abcd-_\r\n"},
+		{"generativelanguage.googleapis.com",
+		 "{\"error\":{\"code\":403,\"message\":\"No \\\"%DECISION%\\\" "
+		 "\\u0007\\r\\n\xef\xbf\xbd.\",\"status\":\"PERMISSION_DENIED\",\"details\":[]}}",
+		 "\r\n"},
+		{"api.mistral.ai",
+		 "{\"object\":\"error\",\"message\":\"No \\\"%DECISION%\\\" "
+		 "\\u0007\\r\\n\xef\xbf\xbd.\",\"type\":\"permission_error\",\"param\":null,"
+		 "\"code\":\"aicp_refused\"}",
+		 "\r\nmistral-correlation-id: 0123abcd-_\r\n"},
+		{"bedrock-runtime.eu-central-1.amazonaws.com",
+		 "{\"message\":\"No \\\"%DECISION%\\\" \\u0007\\r\\n\xef\xbf\xbd.\"}",
+		 "\r\nx-amzn-errortype: AccessDeniedException\r\nx-amzn-requestid: 0123abcd-_\r\n"},
+		{"ollama", "{\"error\":\"No \\\"%DECISION%\\\" \\u0007\\r\\n\xef\xbf\xbd.\"}",
+		 "\r\n"},
 	};
 	static const struct provider_refusal refusal = {
 		.decision_id = SPAN_LIT("0123\r\nabcd-_"),
@@ -49,7 +63,7 @@ static void test_refusal(void **state)
 	struct buf out = BUF_INIT(AICP_SHIM_ANSWER_BYTES_MAX);
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++) {
 		const struct provider *p = provider_set_host(set, span_str(row[i].host));
 		struct span shape = provider_error_template(p), body;
 
@@ -70,6 +84,41 @@ static void test_refusal(void **state)
 		assert_int_equal(json_scan_all(scan, shape), PARSE_DONE);
 	}
 	json_scan_free(scan);
+	buf_deinit(&out);
+	provider_set_unref(set);
+}
+
+/* Where clients expect all of a stream in one array, an error is one of its items. */
+static void test_refusal_in_array(void **state)
+{
+	static const struct {
+		const char *path, *query;
+		bool in_array;
+	} row[] = {
+		{"/v1beta/models/m:streamGenerateContent", "", true},
+		{"/v1beta/models/m:streamGenerateContent", "alt=json&key=x", true},
+		{"/v1beta/models/m:streamGenerateContent", "alt=sse2", true},
+		{"/v1beta/models/m:streamGenerateContent", "alt=sse", false},
+		{"/v1beta/models/m:streamGenerateContent", "key=x&alt=sse", false},
+		{"/v1beta/models/m:generateContent", "", false},
+		{"/v1beta/other", "", false},
+	};
+	static const struct provider_refusal refusal = {SPAN_LIT("id"), SPAN_LIT("no"), true};
+	struct provider_set *set = vectors_providers();
+	const struct provider *p =
+		provider_set_host(set, SPAN_LIT("generativelanguage.googleapis.com"));
+	struct buf out = BUF_INIT(AICP_SHIM_ANSWER_BYTES_MAX);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++)
+		assert_int_equal(provider_refusal_in_array(p, SPAN_LIT("POST"),
+							   span_str(row[i].path),
+							   span_str(row[i].query)),
+				 row[i].in_array);
+	assert_int_equal(provider_refusal(p, &refusal, &out), 0);
+	assert_true(span_eq_str(body_of(buf_span(&out)),
+				"[{\"error\":{\"code\":403,\"message\":\"no\",\"status\":"
+				"\"PERMISSION_DENIED\",\"details\":[]}}]"));
 	buf_deinit(&out);
 	provider_set_unref(set);
 }
@@ -117,6 +166,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refusal),
+		cmocka_unit_test(test_refusal_in_array),
 		cmocka_unit_test(test_refusal_too_large),
 		cmocka_unit_test(test_refusal_without_memory),
 	};
