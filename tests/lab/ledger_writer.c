@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes a ledger for tests: ledger_writer STATE_DIR RECORDS [KEEP FILE]; after KEEP of them the checkpoint is copied to FILE, as
- * an outsider would keep it. Ends as an orderly stop does. */
+/* Makes a ledger for tests: ledger_writer STATE_DIR RECORDS [KEEP FILE]; after KEEP of them the
+ * checkpoint is copied to FILE, as an outsider would keep it. Ends as an orderly stop does. */
 #include "ledger/ledger.h"
 
 #include <errno.h>
@@ -38,11 +38,13 @@ static int fail(const char *what)
 static int append(struct ledger *ledger, unsigned i)
 {
 	static const enum record_type other[] = {RECORD_ADMIN, RECORD_POLICY_LOAD, RECORD_LOSS};
-	static const char *const user[] = {"ada", "=1+1", "J\xc3\xb6rg \\\"J\\\"", "\\u0001\\n", ""};
+	static const char *const user[] = {"ada", "=1+1", "J\xc3\xb6rg \\\"J\\\"", "\\u0001\\n",
+					   ""};
 	char body[1024];
 	struct ledger_item item = {.type = i % 10 == 9 ? other[i / 10 % 3] : RECORD_DECISION};
 	int n = snprintf(body, sizeof(body),
-			 "{\"action\":\"%s\",\"execution_id\":\"%024x\",\"gen_ai.request.model\":\"m%u\",\"lost\":%u,"
+			 "{\"action\":\"%s\",\"execution_id\":\"%024x\",\"gen_ai.request.model\":"
+			 "\"m%u\",\"lost\":%u,"
 			 "\"process\":{\"pid\":%u,\"uid\":%u},\"user\":\"%s\",\"would\":\"allow\"}",
 			 i % 4 ? "allow" : "block", i, i % 7, i % 3, i + 2, i % 9, user[i % 5]);
 
