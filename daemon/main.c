@@ -82,7 +82,7 @@ static int take_option(int option, struct arguments *a)
 {
 	switch (option) {
 	case 'c':
-		a->warden.config_path = optarg;
+		a->warden.source.config_path = optarg;
 		return -1;
 	case 't':
 		a->test = true;
@@ -127,8 +127,8 @@ static int read_arguments(int argc, char **argv, struct arguments *a)
 			argv[optind]);
 		return 2;
 	}
-	if (!a->warden.config_path && !a->warden.rootless)
-		a->warden.config_path = CONFIG_DEFAULT;
+	if (!a->warden.source.config_path && !a->warden.rootless)
+		a->warden.source.config_path = CONFIG_DEFAULT;
 	return -1;
 }
 
@@ -188,8 +188,8 @@ static int run_warden(struct arguments *a)
 		return 1;
 	for (size_t i = 0; i < embed_files_n; i++)
 		builtin[i] = (struct source_builtin){embed_files[i].name, embed_files[i].bytes};
-	a->warden.builtin = builtin;
-	a->warden.builtin_n = embed_files_n;
+	a->warden.source.builtin = builtin;
+	a->warden.source.builtin_n = embed_files_n;
 	return a->test ? warden_check(&a->warden) : warden_run(&a->warden);
 }
 

@@ -224,26 +224,25 @@ static int add_builtin(struct reader *rd, const struct source_builtin *builtin, 
 	return PARSE_DONE;
 }
 
-static int read_lists(struct reader *rd, const struct config *config,
-		      const struct source_builtin *builtin, size_t builtin_n)
+static int read_lists(struct reader *rd, const struct config *config, const struct source *source)
 {
 	int r = add_list(rd, ROLE_FILE_POLICY, &config->policies);
 
 	if (!r && config->providers.set)
 		r = add_list(rd, ROLE_FILE_PROVIDER, &config->providers);
 	else if (!r)
-		r = add_builtin(rd, builtin, builtin_n);
+		r = add_builtin(rd, source->builtin, source->builtin_n);
 	return r;
 }
 
-int source_read(const char *config_path, const struct source_builtin *builtin, size_t builtin_n,
-		struct role_bundle **ret_bundle, struct config **ret_config,
-		struct yaml_error *error)
+int source_read(const struct source *source, struct role_bundle **ret_bundle,
+		struct config **ret_config, struct yaml_error *error)
 {
 	struct role_bundle *b CLEANUP(role_bundle_freep) = calloc(1, sizeof(*b));
 	struct config *config CLEANUP(config_freep) = NULL;
 	struct reader rd = {.bundle = b, .error = error};
-	const char *name = config_path ? config_path : "built-in configuration";
+	const char *path = source->config_path;
+	const char *name = path ? path : "built-in configuration";
 	int r = PARSE_DONE;
 
 	if (!b)
@@ -252,13 +251,13 @@ int source_read(const char *config_path, const struct source_builtin *builtin, s
 	b->config_name = strdup(name);
 	if (!b->config_name)
 		return -ENOMEM;
-	if (config_path)
-		r = source_file(config_path, &b->texts, error);
+	if (path)
+		r = source_file(path, &b->texts, error);
 	b->config.n = b->texts.n;
 	if (!r)
 		r = config_parse(buf_span(&b->texts), name, &config, error);
 	if (!r)
-		r = read_lists(&rd, config, builtin, builtin_n);
+		r = read_lists(&rd, config, source);
 	if (!r) {
 		b->config.p = b->texts.p;
 		for (size_t i = 0; i < b->files_n; i++)

@@ -20,11 +20,16 @@ struct source_builtin {
 	struct span text;
 };
 
+struct source {
+	const char *config_path; /* NULL: an empty configuration */
+	const struct source_builtin *builtin;
+	size_t builtin_n;
+};
+
 /*
- * Reads the configuration (config_path NULL: an empty one) and every file that it names; folders
- * give their *.yaml and *.yml in order of name. Providers left out are the built-in ones.
- * ret_config is that configuration. Outcomes as above; also what config_parse() returns.
+ * Reads the configuration and every file that it names; folders give their *.yaml and *.yml in
+ * order of name. Providers left out are the built-in ones. ret_config is that configuration.
+ * Outcomes as above; also what config_parse() returns.
  */
-MUST_CHECK int source_read(const char *config_path, const struct source_builtin *builtin,
-			   size_t builtin_n, struct role_bundle **ret_bundle,
+MUST_CHECK int source_read(const struct source *source, struct role_bundle **ret_bundle,
 			   struct config **ret_config, struct yaml_error *error);

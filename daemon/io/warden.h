@@ -13,11 +13,9 @@
 #include "io/source.h"
 
 struct warden_options {
-	const char *config_path; /* NULL: built-in configuration; rootless only */
+	struct source source; /* without a configuration file: rootless only */
 	bool rootless;
 	bool debug;
-	const struct source_builtin *builtin;
-	size_t builtin_n;
 };
 
 /* Runs until SIGTERM or SIGINT; the exit status. */

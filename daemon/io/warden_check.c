@@ -35,7 +35,7 @@ int warden_check(const struct warden_options *o)
 	struct policy_set *set CLEANUP(policy_set_unrefp) = NULL;
 	struct yaml_error error = YAML_ERROR_INIT;
 	struct buf governed = BUF_INIT(AICP_LINK_PAYLOAD_BYTES_MAX);
-	int r = source_read(o->config_path, o->builtin, o->builtin_n, &b, &config, &error);
+	int r = source_read(&o->source, &b, &config, &error);
 
 	if (!r)
 		r = governed_text(b, config, &governed, &error);

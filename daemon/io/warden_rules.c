@@ -77,9 +77,7 @@ static int say_error(int r, const struct yaml_error *error)
 int rules_read_first(struct warden *w)
 {
 	struct yaml_error error = YAML_ERROR_INIT;
-	const struct warden_options *o = w->options;
-	int r = source_read(o->config_path, o->builtin, o->builtin_n, &w->first, &w->config,
-			    &error);
+	int r = source_read(&w->options->source, &w->first, &w->config, &error);
 
 	say_error(r, &error);
 	yaml_error_deinit(&error);
@@ -213,8 +211,7 @@ static int try_reload(struct warden *w, struct yaml_error *error)
 {
 	struct role_bundle *b CLEANUP(role_bundle_freep) = NULL;
 	struct config *config CLEANUP(config_freep) = NULL;
-	const struct warden_options *o = w->options;
-	int r = source_read(o->config_path, o->builtin, o->builtin_n, &b, &config, error);
+	int r = source_read(&w->options->source, &b, &config, error);
 
 	if (!r)
 		r = check_same(w->config, config, b->config_name, error);

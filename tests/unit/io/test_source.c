@@ -65,7 +65,9 @@ static const struct source_builtin builtin[] = {
 static int read_it(const char *config, struct role_bundle **ret_bundle, struct config **ret_config,
 		   struct yaml_error *error)
 {
-	return source_read(config, builtin, 2, ret_bundle, ret_config, error);
+	struct source source = {.config_path = config, .builtin = builtin, .builtin_n = 2};
+
+	return source_read(&source, ret_bundle, ret_config, error);
 }
 
 static void expect_error(const char *config_text, const char *expected)
