@@ -25,7 +25,7 @@ int client_open(const struct cli *cli, struct client *ret_client)
 
 	if (rc)
 		return rc;
-	cmd_runtime_dir(cli, config, dir);
+	cmd_runtime_dir(config, dir);
 	config_free(config);
 	if ((size_t)snprintf(ret_client->socket, sizeof(ret_client->socket), "%s/%s", dir,
 			     AICP_API_SOCKET) >= sizeof(ret_client->socket))

@@ -54,10 +54,10 @@ int cmd_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  * or the exit code with the error already on stderr. The caller frees it (config_free()). */
 int cmd_config(const struct cli *cli, struct config **ret_config);
 
-/* The runtime directory of that daemon, absolute, into out (PATH_MAX bytes). Without any
- * configuration, an unprivileged user's own daemon is looked for first, where `aicpd --rootless`
- * puts it. */
-void cmd_runtime_dir(const struct cli *cli, const struct config *config, char *out);
+/* The runtime directory of that daemon into out (PATH_MAX bytes). Where the configuration leaves it
+ * at its default, the daemon may be the user's own, which `aicpd --rootless` puts elsewhere: it is
+ * looked for first, by root last. */
+void cmd_runtime_dir(const struct config *config, char *out);
 
 /* Reads a whole file of at most max bytes. 0, or the exit code with the error already on stderr. */
 int cmd_read_file(const char *path, size_t max, struct buf *ret_text);

@@ -49,7 +49,7 @@ static void check_config(struct doctor *d)
 			d->cli->config_file);
 		return;
 	}
-	cmd_runtime_dir(d->cli, d->config, d->runtime_dir);
+	cmd_runtime_dir(d->config, d->runtime_dir);
 	if (access(d->cli->config_file, F_OK) < 0)
 		doctor_say(d, DOCTOR_INFO, "config", "make the file, or name another with -c FILE",
 			   "%s is not there: defaults are looked at", d->cli->config_file);

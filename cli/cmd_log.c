@@ -304,5 +304,5 @@ int cmd_log_show(const struct cli *cli, int argc, char **argv)
 	show_member(stdout, &a.json, 0, "audit_sentence");
 	putchar('\n');
 	client_answer_deinit(&a);
-	return rc;
+	return CMD_OK;
 }

@@ -85,7 +85,7 @@ static int set_runtime_dir(const struct cli *cli)
 
 	if (cmd_config(cli, &config))
 		return RUN_REFUSED;
-	cmd_runtime_dir(cli, config, dir);
+	cmd_runtime_dir(config, dir);
 	config_free(config);
 	snprintf(file, sizeof(file), "%s/%s", dir, AICP_GOVERNED_FILE);
 	if (access(file, R_OK) < 0) {

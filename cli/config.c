@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The configuration of the daemon that is talked to. */
 #include "aicp/limits.h"
+#include "aicp/shim.h"
 #include "cmd.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int read_file(const char *path, size_t max, struct buf *out)
@@ -74,19 +76,30 @@ int cmd_config(const struct cli *cli, struct config **ret_config)
 	return r ? CMD_FAILED : 0;
 }
 
-void cmd_runtime_dir(const struct cli *cli, const struct config *config, char *out)
+/* Where `aicpd --rootless` of this user would be, if it is there and is this user's. */
+static bool own_dir(char *out)
 {
-	const char *own = getenv("XDG_RUNTIME_DIR");
-	char text[PATH_MAX];
+	const char *base = getenv("XDG_RUNTIME_DIR");
+	char socket[PATH_MAX + 16];
+	struct stat st;
 
-	if (!cli->config_named && geteuid() != 0 && own && own[0] == '/' &&
-	    access(cli->config_file, F_OK) < 0) {
-		snprintf(text, sizeof(text), "%s/aicp/api.sock", own);
-		if (access(text, F_OK) == 0) {
-			snprintf(out, PATH_MAX, "%s/aicp", own);
-			return;
-		}
-	}
+	if (base && base[0] == '/')
+		snprintf(out, PATH_MAX, "%s/aicp", base);
+	else
+		snprintf(out, PATH_MAX, "/tmp/aicp-%u", (unsigned)geteuid());
+	snprintf(socket, sizeof(socket), "%s/%s", out, AICP_API_SOCKET);
+	return lstat(out, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+	       access(socket, F_OK) == 0;
+}
+
+void cmd_runtime_dir(const struct config *config, char *out)
+{
+	bool is_default = strcmp(config->runtime_dir, AICP_RUNTIME_DIR_DEFAULT) == 0;
+
+	if (is_default && geteuid() != 0 && own_dir(out))
+		return;
+	if (is_default && access(AICP_RUNTIME_DIR_DEFAULT, F_OK) < 0 && own_dir(out))
+		return;
 	/* Not there yet: as it is written; whoever opens something in it says what is missing. */
 	if (!realpath(config->runtime_dir, out))
 		snprintf(out, PATH_MAX, "%s", config->runtime_dir);

@@ -170,6 +170,7 @@ static void write_record(const struct log_entry *e, struct json_write *w)
 int answer_DECISIONS_QUERY(struct api *api, struct request *r)
 {
 	struct query_filter f;
+	struct rows rows = {.filter = &f, .write = write_record, .key = "records"};
 	struct json_write w;
 	size_t n;
 
@@ -178,7 +179,7 @@ int answer_DECISIONS_QUERY(struct api *api, struct request *r)
 	f.newest_first = true;
 	json_write_init(&w, &r->answer.body, false);
 	json_write_object(&w, NULL);
-	if (!rows_put(api, r, &f, false, write_record, &w, "records", &n))
+	if (!rows_put(api, r, &rows, &w, &n))
 		return REQUEST_DONE;
 	json_write_int(&w, "total", (int64_t)n);
 	json_write_end_object(&w);

@@ -5,6 +5,7 @@
 int answer_LOGS(struct api *api, struct request *r)
 {
 	struct query_filter f;
+	struct rows rows = {.filter = &f, .write = log_entry_write};
 	struct json_write w;
 	size_t n;
 
@@ -13,7 +14,8 @@ int answer_LOGS(struct api *api, struct request *r)
 	/* The latest, oldest first; behind a cursor, what comes next. */
 	f.newest_first = !uri_get(&r->uri, "after").p;
 	json_write_init(&w, &r->answer.body, false);
-	rows_put(api, r, &f, f.newest_first, log_entry_write, &w, NULL, &n);
+	rows.turn_round = f.newest_first;
+	rows_put(api, r, &rows, &w, &n);
 	return REQUEST_DONE;
 }
 
@@ -37,6 +39,7 @@ static void write_event(const struct log_entry *e, struct json_write *w)
 int answer_LOG_REPLAY(struct api *api, struct request *r)
 {
 	struct query_filter f = QUERY_FILTER_ALL;
+	struct rows rows = {.filter = &f, .write = write_event, .key = "events"};
 	struct json_write w;
 	size_t n;
 
@@ -45,7 +48,7 @@ int answer_LOG_REPLAY(struct api *api, struct request *r)
 	json_write_init(&w, &r->answer.body, false);
 	json_write_object(&w, NULL);
 	json_write_string(&w, "execution_id", f.execution_id);
-	if (!rows_put(api, r, &f, false, write_event, &w, "events", &n))
+	if (!rows_put(api, r, &rows, &w, &n))
 		return REQUEST_DONE;
 	json_write_int(&w, "count", (int64_t)n);
 	json_write_end_object(&w);

@@ -143,25 +143,25 @@ static struct span collected_row(const struct collected *c, size_t i)
 	return span_sub(buf_span(&c->text), i ? c->end[i - 1] : 0, c->end[i]);
 }
 
-bool rows_put(struct api *api, struct request *request, const struct query_filter *filter,
-	      bool turn_round, rows_write_fn write, struct json_write *w, const char *key,
-	      size_t *ret_n)
+bool rows_put(struct api *api, struct request *request, const struct rows *rows,
+	      struct json_write *w, size_t *ret_n)
 {
 	struct collected c = {
 		.api = api,
-		.write = write,
+		.write = rows->write,
 		.text = BUF_INIT(AICP_API_ANSWER_BYTES_MAX / 2),
-		.end = calloc(filter->limit + 1, sizeof(size_t)),
+		.end = calloc(rows->filter->limit + 1, sizeof(size_t)),
 	};
 	struct query *query;
 	int r = c.end ? api_query(api, &query) : -ENOMEM;
 
 	if (!r)
-		r = query_decisions(query, filter, collect, &c);
+		r = query_decisions(query, rows->filter, collect, &c);
 	if (!r) {
-		json_write_array(w, key);
+		json_write_array(w, rows->key);
 		for (size_t i = 0; i < c.n; i++)
-			json_write_raw(w, NULL, collected_row(&c, turn_round ? c.n - 1 - i : i));
+			json_write_raw(w, NULL,
+				       collected_row(&c, rows->turn_round ? c.n - 1 - i : i));
 		json_write_end_array(w);
 		*ret_n = c.n;
 	}

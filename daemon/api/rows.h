@@ -15,10 +15,17 @@ bool rows_filter(struct request *request, struct query_filter *ret_filter);
 /* Writes one row as a JSON value; request is whose answer it is. */
 typedef void (*rows_write_fn)(const struct log_entry *entry, struct json_write *w);
 
-/* Writes the rows as an array under key, in the filter's order or turned round. */
-bool rows_put(struct api *api, struct request *request, const struct query_filter *filter,
-	      bool turn_round, rows_write_fn write, struct json_write *w, const char *key,
-	      size_t *ret_n);
+/* Which rows, and how they are written. */
+struct rows {
+	const struct query_filter *filter;
+	bool turn_round; /* the filter's order, backwards */
+	rows_write_fn write;
+	const char *key; /* of the array; NULL: it is the whole answer */
+};
+
+/* Writes the rows as an array. *ret_n is how many there are. */
+bool rows_put(struct api *api, struct request *request, const struct rows *rows,
+	      struct json_write *w, size_t *ret_n);
 
 /* Writes the decision whose execution_id is the path's parameter as the answer. */
 bool rows_one(struct api *api, struct request *request, rows_write_fn write);

@@ -1,49 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/server.h"
 
+#include "api/connection.h"
 #include "api/exchange.h"
 #include "io/log.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
-#define SECOND_NS INT64_C(1000000000)
-/* How long a client may take: for a request head (or between requests), for a body, to read its
- * answer. */
-#define HEAD_NS	  (10 * SECOND_NS)
-#define BODY_NS	  (30 * SECOND_NS)
-#define ANSWER_NS (60 * SECOND_NS)
-/* When connections run short, one that never showed a right key and says nothing goes after this.
- */
-#define CROWDED_NS (2 * SECOND_NS)
-#define CROWDED	   (AICP_API_CONNECTIONS_MAX * 3 / 4)
-#define SWEEP_MS   500
+#define SWEEP_MS 500
 /* Long answers that are worked at at once. */
 #define LATER_MAX 4
-
-enum phase { PHASE_HEAD, PHASE_BODY, PHASE_LATER, PHASE_ANSWER };
-
-struct connection {
-	struct listener *listener;
-	int fd;
-	enum phase phase;
-	int64_t since_ns; /* of the phase */
-	bool known; /* somebody with a right key is behind it */
-	struct peer peer;
-	struct connection *next, *prev;
-};
-
-struct listener {
-	struct server *server;
-	struct MHD_Daemon *mhd;
-	int epoll_fd;
-	bool local;
-	unsigned connections_n;
-	struct connection *connections;
-};
 
 struct server {
 	struct api *api;
@@ -52,124 +21,6 @@ struct server {
 	unsigned later_n;
 	int64_t swept_ns;
 };
-
-static void enter(struct connection *c, enum phase phase)
-{
-	if (!c)
-		return;
-	c->phase = phase;
-	c->since_ns = api_mono_ns();
-}
-
-/* ---- connections ---- */
-
-static uint64_t source_of(const struct sockaddr *address)
-{
-	uint64_t source = 0;
-
-	if (address->sa_family == AF_INET)
-		return ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr);
-	if (address->sa_family == AF_INET6) /* a host has a whole /64 to send from */
-		memcpy(&source, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr,
-		       8);
-	return source | UINT64_C(1) << 63;
-}
-
-static void find_peer(struct connection *c, struct MHD_Connection *mhd)
-{
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	struct ucred cred = {.uid = UINT32_MAX};
-	socklen_t n = sizeof(cred);
-	char text[INET6_ADDRSTRLEN] = "?";
-
-	c->peer.local = c->listener->local;
-	if (c->peer.local) {
-		/* Not told: nobody, who has no role. */
-		if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0)
-			cred.uid = UINT32_MAX;
-		c->peer.uid = cred.uid;
-		c->peer.source = UINT64_C(1) << 62 | cred.uid;
-		snprintf(c->peer.name, sizeof(c->peer.name), "uid:%u", cred.uid);
-	} else if (info && info->client_addr) {
-		const struct sockaddr *a = info->client_addr;
-
-		if (a->sa_family == AF_INET)
-			inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)a)->sin_addr,
-				  text, sizeof(text));
-		else if (a->sa_family == AF_INET6)
-			inet_ntop(AF_INET6,
-				  &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr, text,
-				  sizeof(text));
-		c->peer.source = source_of(a);
-		snprintf(c->peer.name, sizeof(c->peer.name), "%s", text);
-	}
-}
-
-static void on_connection(void *data, struct MHD_Connection *mhd, void **socket_data,
-			  enum MHD_ConnectionNotificationCode code)
-{
-	struct listener *l = data;
-	struct connection *c = *socket_data;
-
-	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		const union MHD_ConnectionInfo *info =
-			MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-
-		c = calloc(1, sizeof(*c));
-		*socket_data = c;
-		if (!c)
-			return; /* its requests are refused */
-		c->listener = l;
-		c->fd = info ? info->connect_fd : -1;
-		find_peer(c, mhd);
-		enter(c, PHASE_HEAD);
-		c->next = l->connections;
-		if (c->next)
-			c->next->prev = c;
-		l->connections = c;
-		l->connections_n++;
-	} else if (c) {
-		if (c->next)
-			c->next->prev = c->prev;
-		if (c->prev)
-			c->prev->next = c->next;
-		else
-			l->connections = c->next;
-		l->connections_n--;
-		free(c);
-		*socket_data = NULL;
-	}
-}
-
-static int64_t patience_ns(const struct connection *c)
-{
-	switch (c->phase) {
-	case PHASE_HEAD:
-		if (c->listener->connections_n >= CROWDED && !c->known)
-			return CROWDED_NS;
-		return HEAD_NS;
-	case PHASE_BODY:
-		return BODY_NS;
-	case PHASE_ANSWER:
-		return ANSWER_NS;
-	case PHASE_LATER:
-		break;
-	}
-	return INT64_MAX;
-}
-
-/* A deadline of its own, which bytes that trickle in do not move. */
-static void sweep(struct server *server, int64_t now_ns)
-{
-	if (now_ns - server->swept_ns < SWEEP_MS * INT64_C(1000000))
-		return;
-	server->swept_ns = now_ns;
-	for (unsigned i = 0; i < SERVER_LISTENERS; i++)
-		for (struct connection *c = server->listener[i].connections; c; c = c->next)
-			if (now_ns - c->since_ns > patience_ns(c))
-				shutdown(c->fd, SHUT_RDWR);
-}
 
 /* ---- exchanges ---- */
 
@@ -222,7 +73,7 @@ static void on_completed(void *data, struct MHD_Connection *mhd, void **exchange
 		return;
 	if (x->state == EXCHANGE_LATER)
 		forget_later(x);
-	enter(x->connection, PHASE_HEAD);
+	connection_enter(x->connection, PHASE_HEAD);
 	if (x->request.job_free)
 		x->request.job_free(x->request.job);
 	answer_deinit(&x->request.answer);
@@ -282,7 +133,7 @@ static enum MHD_Result send_answer(struct exchange *x)
 		return MHD_NO;
 	a->body = BUF_INIT(a->body.max); /* the response owns the bytes */
 	put_headers(response, a);
-	enter(x->connection, PHASE_ANSWER);
+	connection_enter(x->connection, PHASE_ANSWER);
 	x->state = EXCHANGE_READY;
 	r = MHD_queue_response(x->mhd, a->status, response);
 	MHD_destroy_response(response);
@@ -322,7 +173,7 @@ static enum MHD_Result answer_request(struct exchange *x)
 		return send_answer(x);
 	}
 	x->state = EXCHANGE_LATER;
-	enter(x->connection, PHASE_LATER);
+	connection_enter(x->connection, PHASE_LATER);
 	x->prev = NULL;
 	x->next = server->later;
 	if (x->next)
@@ -358,7 +209,7 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *mhd, const 
 		if (!exchange_admit(x, &x->connection->peer, method))
 			return send_answer(x);
 		x->connection->known = x->request.who.role[0] != 0;
-		enter(x->connection, PHASE_BODY);
+		connection_enter(x->connection, PHASE_BODY);
 		x->state = EXCHANGE_BODY;
 		return MHD_YES;
 	case EXCHANGE_BODY:
@@ -417,7 +268,7 @@ static int listen_on(struct server *server, unsigned i, int fd, bool local)
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)AICP_API_CONNECTION_BYTES_MAX,
 		MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_STRICT_FOR_CLIENT, 1,
 		MHD_OPTION_URI_LOG_CALLBACK, on_target, l, MHD_OPTION_NOTIFY_CONNECTION,
-		on_connection, l, MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_END);
+		connection_notify, l, MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_END);
 	if (!l->mhd) {
 		close(fd);
 		return -EIO;
@@ -476,6 +327,8 @@ int server_fd(const struct server *server, unsigned listener)
 
 void server_turn(struct server *server)
 {
+	int64_t now_ns;
+
 	step_later(server);
 	for (unsigned i = 0; i < SERVER_LISTENERS; i++) {
 		struct listener *l = &server->listener[i];
@@ -489,7 +342,12 @@ void server_turn(struct server *server)
 		if (l->connections_n < before)
 			MHD_run(l->mhd);
 	}
-	sweep(server, api_mono_ns());
+	now_ns = api_mono_ns();
+	if (now_ns - server->swept_ns < SWEEP_MS * INT64_C(1000000))
+		return;
+	server->swept_ns = now_ns;
+	for (unsigned i = 0; i < SERVER_LISTENERS; i++)
+		connection_sweep(&server->listener[i], now_ns);
 }
 
 int server_timeout_ms(const struct server *server)
