@@ -102,44 +102,6 @@ static void run_request(const char *path, struct vector *v)
 	facts_free(facts);
 }
 
-static int64_t wanted_number(const struct json *j, uint32_t usage, const char *key)
-{
-	uint32_t t = json_get(j, usage, key);
-	int64_t number = -1;
-
-	if (t != JSON_NONE)
-		assert_true(json_int(j, t, &number));
-	return number;
-}
-
-static void expect_text(const struct json *j, uint32_t usage, const char *key, struct span text)
-{
-	uint32_t t = json_get(j, usage, key);
-
-	if (t == JSON_NONE)
-		assert_int_equal(text.n, 0);
-	else
-		assert_true(json_string_eq(j, t, text));
-}
-
-static void expect_usage(const struct vector *v, const struct provider_answer *answer)
-{
-	uint32_t usage = json_get(&v->json, 0, "usage");
-	struct provider_usage got;
-
-	assert_int_not_equal(usage, JSON_NONE);
-	provider_answer_usage(answer, &got);
-#define EXPECT(_key) assert_int_equal(got._key, wanted_number(&v->json, usage, #_key))
-	EXPECT(input_tokens);
-	EXPECT(output_tokens);
-	EXPECT(cache_read_input_tokens);
-	EXPECT(cache_creation_input_tokens);
-	EXPECT(reasoning_output_tokens);
-#undef EXPECT
-	expect_text(&v->json, usage, "model", got.model);
-	expect_text(&v->json, usage, "finish_reason", got.finish_reason);
-}
-
 static void run_answer(struct vector *v)
 {
 	struct provider_answer *answer =
@@ -149,7 +111,7 @@ static void run_answer(struct vector *v)
 	assert_non_null(answer);
 	assert_int_not_equal(body, JSON_NONE);
 	assert_int_equal(provider_answer_json(answer, json_raw(&v->json, body)), PARSE_DONE);
-	expect_usage(v, answer);
+	vector_expect_usage(v, answer);
 	provider_answer_free(answer);
 }
 
@@ -201,7 +163,7 @@ static void test_sse(void **state)
 		events++;
 	}
 	assert_in_range(events, 2, 1000);
-	expect_usage(&v, answer);
+	vector_expect_usage(&v, answer);
 	provider_answer_free(answer);
 	vector_close(&v);
 	buf_deinit(&file);

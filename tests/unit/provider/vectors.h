@@ -124,3 +124,43 @@ static inline bool vector_is_request(const struct vector *v)
 {
 	return json_get(&v->json, 0, "facts") != JSON_NONE;
 }
+
+static inline int64_t vector_number(const struct json *j, uint32_t usage, const char *key)
+{
+	uint32_t t = json_get(j, usage, key);
+	int64_t number = -1;
+
+	if (t != JSON_NONE)
+		assert_true(json_int(j, t, &number));
+	return number;
+}
+
+static inline void vector_expect_text(const struct json *j, uint32_t usage, const char *key,
+				      struct span text)
+{
+	uint32_t t = json_get(j, usage, key);
+
+	if (t == JSON_NONE)
+		assert_int_equal(text.n, 0);
+	else
+		assert_true(json_string_eq(j, t, text));
+}
+
+/* The answer was read as the vector says. */
+static inline void vector_expect_usage(const struct vector *v, const struct provider_answer *answer)
+{
+	uint32_t usage = json_get(&v->json, 0, "usage");
+	struct provider_usage got;
+
+	assert_int_not_equal(usage, JSON_NONE);
+	provider_answer_usage(answer, &got);
+#define EXPECT(_key) assert_int_equal(got._key, vector_number(&v->json, usage, #_key))
+	EXPECT(input_tokens);
+	EXPECT(output_tokens);
+	EXPECT(cache_read_input_tokens);
+	EXPECT(cache_creation_input_tokens);
+	EXPECT(reasoning_output_tokens);
+#undef EXPECT
+	vector_expect_text(&v->json, usage, "model", got.model);
+	vector_expect_text(&v->json, usage, "finish_reason", got.finish_reason);
+}
