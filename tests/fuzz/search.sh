@@ -8,13 +8,14 @@ cd "$(dirname "$0")/../.."
 seconds=${FUZZ_SECONDS:-60}
 cc=${FUZZ_CC:-clang}
 flags="-std=gnu17 -D_GNU_SOURCE -DAICP_VERSION=\"fuzz\" -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined"
-flags="$flags -fno-sanitize-recover=undefined -Iinclude -Idaemon -Ibuild/gen"
+flags="$flags -fno-sanitize-recover=undefined -iquote . -Iinclude -Idaemon -Ibuild/gen"
 declare -A below=(
 	[base]="base" [model]="model base" [http]="http model base" [provider]="provider model base"
 	[detect]="detect model base" [policy]="policy model base" [record]="record model base"
 	[engine]="engine record policy detect provider http model base"
 	[ledger]="ledger engine record policy detect provider http model base"
 	[io]="io ledger engine record policy detect provider http model base"
+	[preload]="preload base"
 	[api]="api ledger engine record policy detect provider http model base"
 )
 libs="-lyaml -lcrypto -lm -lz -lbrotlidec -lzstd -lhs -lsqlite3 -lseccomp -lcap-ng -lmicrohttpd -lcjson -lpthread"
@@ -33,8 +34,19 @@ for name; do
 		exit 1
 	fi
 	layer=$(sed -n 's/.*layer: \([a-z]*\).*/\1/p' "$source" | head -1)
+	if [ -z "${below[$layer]:-}" ]; then
+		echo "search.sh: $source names no layer that is known here" >&2
+		exit 1
+	fi
 	sources=
-	for l in ${below[$layer]}; do sources="$sources $(ls daemon/"$l"/*.c 2>/dev/null)"; done
+	for l in ${below[$layer]}; do
+		# The shim's hooks are for programs that it is loaded into.
+		if [ "$l" = preload ]; then
+			sources="$sources $(ls preload/*.c | grep -v /hook_)"
+		else
+			sources="$sources $(ls daemon/"$l"/*.c 2>/dev/null)"
+		fi
+	done
 	mkdir -p build/fuzz/corpus/"$name" build/fuzz/found/"$name"
 	echo "  FUZZ $name: building"
 	# shellcheck disable=SC2086 # lists of words
