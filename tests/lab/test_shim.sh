@@ -64,6 +64,7 @@ govern() {
 }
 
 start_engine() {
+	rm -f "$tmp/run/shim.sock"
 	"$engine" "$tmp/run/shim.sock" "$tmp/engine.log" >/dev/null 2>&1 &
 	engine_pid=$!
 	pids+=("$engine_pid")
@@ -129,8 +130,9 @@ for port in 443 444; do
 		ok "$c: allow, allow, block, allow, $tls" py_sequence "$c" $port
 	done
 	ok "aiohttp: 50 in parallel, half of them blocked, $tls" is '25 25' py aiohttp-parallel $port
-	ok "a reader and a writer thread on one object, $tls" is '200 200 403' py two-threads $port a b x-test-BLOCK
 done
+# Not on TLS 1.3: a session ticket that comes while the other thread writes breaks OpenSSL itself, with and without us.
+ok "a reader and a writer thread on one object" is '200 200 403' py two-threads 443 a b x-test-BLOCK
 
 same_bytes() {
 	clear_logs
