@@ -178,7 +178,7 @@ static void test_paths(void **state)
 		check_row(paths, body, line);
 		rows++;
 	}
-	assert_int_equal(rows, 24);
+	assert_int_equal(rows, 26);
 }
 
 int main(void)
