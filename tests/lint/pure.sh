@@ -11,7 +11,7 @@ allowed='
 malloc calloc realloc free abort
 mem(chr|cmp|cpy|move|set|mem|rchr) __mem(cpy|move|set)_chk __explicit_bzero_chk explicit_bzero
 str(n?len|chr|rchr|n?cmp|n?casecmp|str|n?dup|spn|cspn) strtod __strcpy_chk __str(n?)cpy_chk
-v?snprintf __v?snprintf_chk
+v?snprintf v?asprintf __v?snprintf_chk __v?asprintf_chk
 qsort(_r)? bsearch
 __stack_chk_fail __errno_location
 round lround llround floor ceil fabs pow log2? exp fmod trunc ldexp nextafter
@@ -20,7 +20,7 @@ yaml_parser_(initialize|delete|parse|set_input_string|set_encoding) yaml_event_d
 EVP_[A-Za-z0-9_]+ HMAC CRYPTO_memcmp OPENSSL_cleanse SHA256(_[A-Za-z]+)?
 BrotliDecoder[A-Za-z]+
 ZSTD_[A-Za-z_]+
-inflate inflateInit2_ inflateEnd
+inflate inflateInit2_ inflateEnd crc32(_z)?
 hs_[a-z_]+
 '
 # Of the libraries above, what draws on randomness.
