@@ -90,6 +90,23 @@ ok "another log's key, second verifier: 1" status 1 $python tests/lab/verify_bun
 ok "another log's anchor is refused" status 2 $verify "$work/whole" --key "$key" --anchor "$work/cut/checkpoint"
 ok "the verifier needs no database" sh -c "! ldd $verify | grep -q sqlite"
 
+# What docs/LEDGER.md says to do by hand.
+by_hand() (
+	cd "$work" && tar -xf part && cd aicp-evidence || exit 1
+	for f in VERIFY.txt log.vkey checkpoint proof records.jsonl; do
+		grep -q "\"name\":\"$f\",\"sha256\":\"$(sha256sum $f | cut -d' ' -f1)\"" manifest.json || exit 1
+	done
+	hash=$( (printf '\0'; sed -n 1p records.jsonl | tr -d '\n') | sha256sum | cut -d' ' -f1)
+	[ "$(sed -n 2p records.jsonl | jq -r .prev)" = "$hash" ] || exit 1
+	sed -n 1,3p checkpoint >text
+	tail -n 1 checkpoint | cut -d' ' -f3 | base64 -d | tail -c 64 >signature
+	(printf '0*0\005\006\003+ep\003!\0'; cut -d+ -f3- "$key" | base64 -d | tail -c 32) >key.der
+	openssl pkeyutl -verify -pubin -keyform DER -inkey key.der -rawin -in text -sigfile signature >/dev/null || exit 1
+	echo >>text
+	! openssl pkeyutl -verify -pubin -keyform DER -inkey key.der -rawin -in text -sigfile signature >/dev/null
+)
+ok "checked by hand: hashes, chain, signature" by_hand
+
 # A tail cut by somebody who holds the key: an older copy of everything. Only an anchor from behind the cut sees it.
 rm -rf "$work/cut" && cp -a "$work/state" "$work/cut"
 "$work/writer" "$work/state" 30 30 "$work/later" || exit 1
