@@ -16,7 +16,7 @@ declare -A below=(
 	[ledger]="ledger engine record policy detect provider http model base"
 	[io]="io ledger engine record policy detect provider http model base"
 	[preload]="preload base"
-	[api]="api ledger engine record policy detect provider http model base"
+	[api]="api io ledger engine record policy detect provider http model base"
 )
 libs="-lyaml -lcrypto -lm -lz -lbrotlidec -lzstd -lhs -lsqlite3 -lseccomp -lcap-ng -lmicrohttpd -lcjson -lpthread"
 
