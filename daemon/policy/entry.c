@@ -3,9 +3,11 @@
 
 #include "aicp/limits.h"
 #include "policy/condition.h"
+#include "policy/redact.h"
 #include "policy/scope.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum key {
@@ -350,6 +352,48 @@ static int read_conditions(struct entry *e, struct policy *policy)
 	return err;
 }
 
+/* `[REDACTED:NAME]`, where the policy does not say. */
+static int make_replacement(struct policy *policy)
+{
+	int n = asprintf(&policy->replacement_made, "[REDACTED:%.*s]", SPAN_ARG(policy->name));
+
+	if (n < 0) {
+		policy->replacement_made = NULL;
+		return -ENOMEM;
+	}
+	policy->replacement = span_of(policy->replacement_made, (size_t)n);
+	return 0;
+}
+
+static int read_redaction(struct entry *e, struct policy *policy)
+{
+	const struct yaml_node *replacement = e->key[KEY_REPLACEMENT];
+	int err = read_text(e, KEY_REPLACEMENT, AICP_POLICY_NAME_BYTES_MAX, &policy->replacement);
+
+	if (err)
+		return err;
+	if (policy->action != VERDICT_REDACT)
+		return replacement ? LOAD_FAIL(e->load, replacement->key->line,
+					       "`replacement` stands in for what `then: redact` "
+					       "takes out, and this policy redacts nothing")
+				   : 0;
+	if (!redact_finds(e->load->set, policy->when))
+		return LOAD_FAIL(
+			e->load, e->key[KEY_THEN]->line,
+			"policy `%.*s` has nothing to redact: `redact` takes out what the policy's "
+			"own tests found, so `when` needs one that looks for something (equals, "
+			"in, contains, contains_any, contains_all or matches_pattern) in prompt, "
+			"prompt.last, system, assistant, tool_results or text.all",
+			YAML_SHOW(policy->name));
+	if (!replacement)
+		return make_replacement(policy);
+	if (!policy->replacement.n)
+		return LOAD_FAIL(e->load, replacement->line,
+				 "`replacement` must not be empty: who reads the text has to see "
+				 "that something was taken out");
+	return 0;
+}
+
 static int read_all(struct entry *e, struct policy *policy)
 {
 	int err = sort_keys(e);
@@ -368,6 +412,8 @@ static int read_all(struct entry *e, struct policy *policy)
 		err = read_references(e, policy);
 	if (!err)
 		err = read_conditions(e, policy);
+	if (!err)
+		err = read_redaction(e, policy);
 	return err;
 }
 
@@ -389,6 +435,7 @@ int entry_read(struct load *load, const struct yaml_node *mapping, struct span s
 	at = err ? 0 : SET_APPEND(set, policy, policies_n, policies_cap);
 	if (err || at < 0) {
 		free(policy.compliance);
+		free(policy.replacement_made);
 		/* Loading may go on to look for more errors: nothing of this one is left. */
 		set->conditions_n = conditions;
 		set->operands_n = operands;

@@ -19,6 +19,8 @@ static void forget(struct policy_eval *eval)
 	free(eval->value);
 	free(eval->scanned);
 	free(eval->matched);
+	free(eval->wanted);
+	free(eval->redaction);
 	*eval = (struct policy_eval){0};
 }
 
@@ -42,7 +44,8 @@ static int fit(struct policy_eval *eval, const struct policy_set *set)
 	eval->value = calloc(set->subjects_n + 1, sizeof(*eval->value));
 	eval->scanned = calloc(set->subjects_n + 1, sizeof(*eval->scanned));
 	eval->matched = calloc(set->policies_n + 1, sizeof(*eval->matched));
-	if (!eval->hits || !eval->value || !eval->scanned || !eval->matched ||
+	eval->wanted = calloc(set->redacts_n + 1, sizeof(*eval->wanted));
+	if (!eval->hits || !eval->value || !eval->scanned || !eval->matched || !eval->wanted ||
 	    matcher_scratch(set, &eval->scratch) < 0) {
 		forget(eval);
 		return -ENOMEM;

@@ -6,6 +6,7 @@
 #include "base/hex.h"
 #include "policy/entry.h"
 #include "policy/matcher.h"
+#include "policy/redact.h"
 
 #include <errno.h>
 
@@ -292,6 +293,9 @@ static int load_all(struct load *load, const struct policy_source *sources, size
 		err = make_indexes(load);
 	if (!err)
 		err = matcher_build(load);
+	/* What cannot be found at all has been refused; where it is, is asked of the rest. */
+	if (!err && !load->errors_n)
+		err = redact_build(load);
 	if (!err)
 		err = make_digest(load->set);
 	return err;

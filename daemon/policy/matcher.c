@@ -298,12 +298,23 @@ int matcher_build(struct load *load)
 	return err;
 }
 
+int matcher_put(struct buf *out, const struct condition *condition, const struct operand *operand)
+{
+	if (operator_info(condition->op)->operand == OPERAND_PATTERN)
+		return buf_put(out, operand->text);
+	return pattern_put_literal(out, operand->text);
+}
+
 int matcher_scratch(const struct policy_set *set, hs_scratch_t **scratch)
 {
-	for (size_t i = 0; i < set->subjects_n; i++)
-		if (set->subject[i].db &&
-		    hs_alloc_scratch(set->subject[i].db, scratch) != HS_SUCCESS)
+	for (size_t i = 0; i < set->subjects_n; i++) {
+		const struct subject *s = &set->subject[i];
+
+		if (s->db && hs_alloc_scratch(s->db, scratch) != HS_SUCCESS)
 			return -ENOMEM;
+		if (s->places && hs_alloc_scratch(s->places, scratch) != HS_SUCCESS)
+			return -ENOMEM;
+	}
 	return 0;
 }
 

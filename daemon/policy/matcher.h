@@ -9,6 +9,11 @@
  * matches the empty text. */
 MUST_CHECK int matcher_build(struct load *load);
 
+/* Appends operand as the library reads it: a pattern as written, a literal with nothing special
+ * left. 0 or the buffer's error. */
+MUST_CHECK int matcher_put(struct buf *out, const struct condition *condition,
+			   const struct operand *operand);
+
 /* Scratch memory that fits every database of the set: grown in *scratch. 0 or -ENOMEM. */
 MUST_CHECK int matcher_scratch(const struct policy_set *set, hs_scratch_t **scratch);
 

@@ -37,10 +37,14 @@ struct policy_set *set_new(void)
 
 void set_free(struct policy_set *set)
 {
-	for (size_t i = 0; i < set->policies_n; i++)
+	for (size_t i = 0; i < set->policies_n; i++) {
 		free(set->policy[i].compliance);
-	for (size_t i = 0; i < set->subjects_n; i++)
+		free(set->policy[i].replacement_made);
+	}
+	for (size_t i = 0; i < set->subjects_n; i++) {
 		hs_free_database(set->subject[i].db);
+		hs_free_database(set->subject[i].places);
+	}
 	for (size_t i = 0; i < set->sources_n; i++) {
 		yaml_release(set->source[i].yaml);
 		free(set->source[i].text);
@@ -51,6 +55,7 @@ void set_free(struct policy_set *set)
 	free(set->condition);
 	free(set->operand);
 	free(set->subject);
+	free(set->redact);
 	free(set->by_name);
 	free(set->order);
 	free(set);
@@ -87,6 +92,7 @@ void policy_set_info(const struct policy_set *set, size_t index, struct policy_i
 		.title = p->title,
 		.description = p->description,
 		.reason = p->reason,
+		.replacement = p->replacement,
 		.version = p->version,
 		.source = p->source,
 		.compliance = p->compliance,

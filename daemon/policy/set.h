@@ -23,6 +23,8 @@ struct subject {
 	enum fact_kind kind; /* FACT_ABSENT: any */
 	uint32_t patterns_n; /* literals and patterns looked for in it */
 	hs_database_t *db; /* all of them; NULL when there are none */
+	hs_database_t
+		*places; /* those to redact, with where they begin; NULL when there are none */
 };
 
 /* What stands behind an operator. */
@@ -56,8 +58,20 @@ struct condition {
 	uint32_t operands_n;
 };
 
+/* One thing that a redacting policy takes out where it is found. */
+struct redact {
+	uint32_t policy;
+	uint32_t condition; /* the test */
+	uint32_t operand;
+	bool inverted; /* the test is false where it was found */
+};
+
 struct policy {
 	struct span name, title, description, reason, version;
+	struct span replacement; /* of a redacting policy */
+	char *replacement_made; /* its bytes, when the policy does not say; owned */
+	uint32_t redact; /* first of its redactions */
+	uint32_t redacts_n;
 	struct span source;
 	struct span *compliance;
 	size_t compliance_n;
@@ -94,6 +108,8 @@ struct policy_set {
 	size_t operands_n, operands_cap;
 	struct subject *subject;
 	size_t subjects_n, subjects_cap;
+	struct redact *redact;
+	size_t redacts_n, redacts_cap;
 	uint32_t hits_n;
 	uint32_t *by_name; /* indexes of policies, in order of their names */
 	uint32_t *

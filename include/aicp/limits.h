@@ -56,6 +56,9 @@
 /* Names and reasons stand in records, answers and URLs. */
 #define AICP_POLICY_NAME_BYTES_MAX 128u
 #define AICP_POLICY_TEXT_BYTES_MAX 2048u
+/* Findings that one call is redacted at; a text of 32 MiB that is nothing but findings has more, and
+ * is refused. */
+#define AICP_REDACTIONS_MAX 65536u
 /* Priorities, either sign; far over what anybody counts to. */
 #define AICP_PRIORITY_MAX 1000000u
 /* References of one policy. */

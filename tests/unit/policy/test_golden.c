@@ -6,7 +6,8 @@
  * A file is a list of groups. `policies` is the text of a policy file (or `file`, a path from the
  * root of the tree). Either `error` says the message that loading has to give, or each of `cases`
  * has `facts` and `verdict`, and may have `would`, `policy`, `matched` (names, most restrictive
- * first), `mode` and `case` (what it shows).
+ * first), `mode` and `case` (what it shows). `redactions` are all places to redact, in order, each
+ * as "POLICY FACT BEGIN END TEXT".
  */
 #include "policy/policy.h"
 
@@ -70,6 +71,43 @@ static bool same_matched(const struct policy_set *set, struct policy_eval *eval,
 	return i == n;
 }
 
+static void put_redaction(const struct policy_set *set, const struct facts *facts,
+			  const struct policy_redaction *r, struct buf *out)
+{
+	struct span text = facts_get(facts, r->fact)->text;
+	struct policy_info info;
+
+	policy_set_info(set, r->policy, &info);
+	buf_clear(out);
+	buf_printf(out, "%.*s %s %u %u %.*s", SPAN_ARG(info.name), fact_info(r->fact)->name,
+		   r->begin, r->end, SPAN_ARG(span_sub(text, r->begin, r->end)));
+}
+
+static bool same_redactions(const struct policy_set *set, struct policy_eval *eval,
+			    const struct facts *facts, const struct yaml_node *c)
+{
+	bool monitor = span_eq_str(text_of(yaml_get(c, "mode")), "monitor");
+	const struct policy_redaction *redaction;
+	struct buf line = BUF_INIT(4096);
+	bool same = true;
+	size_t n = 0, i = 0;
+
+	if (policy_redactions(set, eval, monitor ? MODE_MONITOR : MODE_ENFORCE, &redaction, &n) < 0)
+		return false;
+	yaml_foreach (expected, yaml_get(c, "redactions")) {
+		if (i < n)
+			put_redaction(set, facts, &redaction[i++], &line);
+		same = same && span_eq(buf_span(&line), expected->text);
+		buf_clear(&line);
+	}
+	for (size_t k = 0; k < n && !(same && i == n); k++) {
+		put_redaction(set, facts, &redaction[k], &line);
+		printf("# redaction: %s\n", buf_str(&line));
+	}
+	buf_deinit(&line);
+	return same && i == n;
+}
+
 static void play_case(const struct policy_set *set, const struct yaml_node *c, const char *file)
 {
 	const struct yaml_node *would = yaml_get(c, "would"), *policy = yaml_get(c, "policy");
@@ -94,6 +132,8 @@ static void play_case(const struct policy_set *set, const struct yaml_node *c, c
 		ok = ok && span_eq(policy->text, v.policy);
 	if (matched)
 		ok = ok && same_matched(set, eval, matched);
+	if (yaml_get(c, "redactions"))
+		ok = same_redactions(set, eval, facts, c) && ok;
 	report(ok, file, c->line, text_of(yaml_get(c, "case")), got);
 	facts_free(facts);
 	policy_eval_free(eval);

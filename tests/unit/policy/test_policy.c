@@ -408,11 +408,15 @@ static void put_random_condition(struct buf *b, unsigned depth)
 static void put_random_policy(struct buf *b, unsigned number)
 {
 	static const char *const actions[] = {"allow", "warn", "redact", "hold", "block"};
+	const char *action = actions[pick(5)];
+	bool redact = strcmp(action, "redact") == 0;
 
-	buf_printf(b, "- {name: p%u, then: %s, priority: %u, mode: %s, when: ", number,
-		   actions[pick(5)], pick(4), pick(4) ? "enforce" : "monitor");
+	buf_printf(b, "- {name: p%u, then: %s, priority: %u, mode: %s, when: ", number, action,
+		   pick(4), pick(4) ? "enforce" : "monitor");
+	/* Who redacts has to look for something. */
+	buf_put_str(b, redact ? "{or: [{prompt: q}, " : "");
 	put_random_condition(b, 3);
-	buf_put_str(b, "}\n");
+	buf_put_str(b, redact ? "]}}\n" : "}\n");
 }
 
 static void set_random_facts(struct facts *facts)
