@@ -160,6 +160,18 @@ static int request_bytes(struct conn *c, struct span *ret_bytes)
 	return r;
 }
 
+/* Ids that begin with the time (in steps of 2^24 ns) stand together in the ledger's index; wholly
+ * random ones each touch a page of their own, which halves what the ledger can take. */
+#define ID_TIME_BYTES 5
+
+static void put_time(uint8_t *id, int64_t wall_ns)
+{
+	uint64_t t = (uint64_t)wall_ns >> 24;
+
+	for (int i = ID_TIME_BYTES; i-- > 0; t >>= 8)
+		id[i] = (uint8_t)t;
+}
+
 /* Judges, and puts the record into er->record. 0 or -errno. */
 static int decide(struct conn *c, struct span bytes)
 {
@@ -178,6 +190,7 @@ static int decide(struct conn *c, struct span bytes)
 
 	if (random_bytes(q.random, sizeof(q.random)) != sizeof(q.random))
 		return -EIO;
+	put_time(q.random, q.now_ns);
 	er->counters.requests++;
 	engine_judge(er->engine, &q, &d);
 	memcpy(c->decision, d.id, sizeof(c->decision));

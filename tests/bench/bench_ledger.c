@@ -42,6 +42,14 @@ static struct ledger_time now(void)
 				    mono.tv_sec * INT64_C(1000000000) + mono.tv_nsec};
 }
 
+/* As the engine role makes them: five bytes of time in steps of 2^24 ns, then random ones. */
+static unsigned long long execution_id(uint64_t i)
+{
+	uint64_t t = (uint64_t)now().wall_ns >> 24;
+
+	return t << 24 | (i * 11400714819323198485u >> 40);
+}
+
 /* The body of a decision on a chat request, as large as the engine's are. */
 static size_t body(char *out, size_t max, uint64_t i)
 {
@@ -65,7 +73,7 @@ static size_t body(char *out, size_t max, uint64_t i)
 		"1000},"
 		"\"reason\":\"no-match\",\"server.address\":\"api.openai.com\",\"user\":\"u%llu\","
 		"\"would\":\"allow\"}",
-		(unsigned long long)(i * 11400714819323198485u), (unsigned long long)i & 0xffffffff,
+		execution_id(i), (unsigned long long)(i * 2654435761u) & 0xffffffff,
 		(unsigned long long)7, (unsigned long long)(i % 30000),
 		(unsigned long long)(i % 97));
 }
