@@ -263,7 +263,9 @@ void log_entry_write(const struct log_entry *e, struct json_write *w)
 	log_entry_put(e, NULL, "user", w, "end_user");
 	log_entry_put(e, NULL, "process", w, "identity");
 	put_masked(e, w, "prompt");
+	/* Answers are not read yet, and nobody declares a context to a shim. */
 	json_write_null(w, "response");
+	json_write_null(w, "context");
 	put_decision(e, w);
 	put_otel(e, w);
 	json_write_end_object(w);
