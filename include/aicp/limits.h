@@ -56,8 +56,8 @@
 /* Names and reasons stand in records, answers and URLs. */
 #define AICP_POLICY_NAME_BYTES_MAX 128u
 #define AICP_POLICY_TEXT_BYTES_MAX 2048u
-/* Findings that one call is redacted at; a text of 32 MiB that is nothing but findings has more, and
- * is refused. */
+/* Findings that one call is redacted at; a text of 32 MiB that is nothing but findings has more,
+ * and is refused. */
 #define AICP_REDACTIONS_MAX 65536u
 /* Priorities, either sign; far over what anybody counts to. */
 #define AICP_PRIORITY_MAX 1000000u
@@ -100,10 +100,11 @@
 #define AICP_UID_CONNECTIONS_MAX 256u
 #define AICP_UID_BYTES_MAX	 (256u << 20)
 
-/* API: body of a request (contract of the API), connections in all and per peer. */
-#define AICP_API_BODY_BYTES_MAX		  (1u << 20)
-#define AICP_API_CONNECTIONS_MAX	  64u
-#define AICP_API_CONNECTIONS_PER_PEER_MAX 32u
+/* API: body of a request (contract of the API), and connections of one listener. There is no bound
+ * per peer: on loopback everybody has one address; silent connections are ended early instead
+ * (api/connection.c). */
+#define AICP_API_BODY_BYTES_MAX	 (1u << 20)
+#define AICP_API_CONNECTIONS_MAX 64u
 /* Request line of the API: what its richest query needs, many times over. */
 #define AICP_API_TARGET_BYTES_MAX (8u << 10)
 /* Memory of one API connection, mostly its request head: 16 KiB of head and room to answer. */
