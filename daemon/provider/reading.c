@@ -3,11 +3,9 @@
 #include "base/cleanup.h"
 #include "base/utf8.h"
 #include "provider/file.h"
+#include "provider/marks.h"
 
 #include <errno.h>
-
-/* Shorter ones may be words as well as bytes, and stay in text.all. */
-#define DATA_BYTES_MIN 64
 
 /* One request while it is read. */
 struct reading {
@@ -15,72 +13,14 @@ struct reading {
 	const struct shape *shape; /* NULL: only text.all is read */
 	const struct operation *operation; /* NULL: not known */
 	struct facts *facts;
-	uint8_t *marks; /* of each token: enum shape_mark */
-	size_t messages;
+	struct marks marks; /* none without a shape */
 	size_t attachments;
 	unsigned rank[_FACT_COUNT]; /* of the text that is set */
 };
 
 static void deinit_reading(struct reading *r)
 {
-	free(r->marks);
-}
-
-/* Is everything in raw of the alphabets of base64 (RFC 4648 sections 4 and 5), as it stands in JSON
- * (where some write a slash as "\\/")? */
-static bool is_base64(struct span raw)
-{
-	for (size_t i = 0; i < raw.n; i++) {
-		uint8_t c = raw.p[i];
-
-		if (c == '\\' && i + 1 < raw.n && raw.p[i + 1] == '/')
-			continue;
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		      c == '+' || c == '/' || c == '-' || c == '_' || c == '='))
-			return false;
-	}
-	return true;
-}
-
-/* Bytes as base64, bare or in a data URL (RFC 2397): nothing that a pattern could find a word in.
- */
-static bool is_data(struct span raw)
-{
-	size_t comma;
-
-	if (raw.n < DATA_BYTES_MIN)
-		return false;
-	if (span_starts(raw, SPAN_LIT("data:"))) {
-		comma = span_find(span_sub(raw, 0, 256), ',');
-		if (comma < 7 || !span_eq_str(span_sub(raw, comma - 7, comma), ";base64"))
-			return false;
-		raw = span_sub(raw, comma + 1, raw.n);
-	}
-	return is_base64(raw);
-}
-
-static bool is_label(const struct reading *r, uint32_t key)
-{
-	yaml_foreach (label, r->shape->labels)
-		if (json_string_eq(r->json, key, label->text))
-			return true;
-	return false;
-}
-
-/* Marks every string in t and below, but for keys and labels. */
-static void mark_all(struct reading *r, uint32_t t, uint8_t mark)
-{
-	const struct json_token *token = r->json->token;
-
-	for (uint32_t i = t; i < token[t].next;) {
-		if (token[i].flags & JSON_KEY) {
-			i = is_label(r, i) ? token[i + 1].next : i + 1;
-			continue;
-		}
-		if (token[i].kind == JSON_STRING)
-			r->marks[i] |= mark;
-		i++;
-	}
+	marks_deinit(&r->marks);
 }
 
 static int take_text(struct reading *r, enum fact_id id, unsigned rank, uint32_t t)
@@ -147,26 +87,15 @@ static int add_unjudged(struct facts *facts, struct span label)
 static int take(struct path_walk *walk, const struct path_action *a, uint32_t t, bool deep)
 {
 	struct reading *r = walk->context;
-	const struct json_token *token = &r->json->token[t];
 	int e;
 
-	switch ((enum shape_use)a->what) {
-	case SHAPE_TEXT:
-		if (deep)
-			mark_all(r, t, (uint8_t)a->arg);
-		else
-			r->marks[t] |= (uint8_t)a->arg;
+	if (marks_take(&r->marks, a, t, deep))
 		return PARSE_DONE;
+	switch ((enum shape_use)a->what) {
 	case SHAPE_FACT:
 		return take_fact(r, a, t);
 	case SHAPE_LIST:
 		return take_item(r, (enum fact_id)a->arg, t);
-	case SHAPE_MESSAGE:
-		if (token->kind != JSON_ARRAY) {
-			r->marks[t] |= SHAPE_IS_MESSAGE;
-			r->messages++;
-		}
-		return PARSE_DONE;
 	case SHAPE_ATTACHMENT:
 		e = add_unjudged(r->facts, a->label);
 		if (e)
@@ -177,10 +106,9 @@ static int take(struct path_walk *walk, const struct path_action *a, uint32_t t,
 		return facts_add(r->facts, FACT_ATTACHMENTS, a->label);
 	case SHAPE_UNJUDGED:
 		return add_unjudged(r->facts, a->label);
+	case SHAPE_TEXT:
+	case SHAPE_MESSAGE:
 	case SHAPE_DATA:
-		if (is_data(json_raw(r->json, t)))
-			r->marks[t] |= SHAPE_IS_DATA;
-		return PARSE_DONE;
 	case SHAPE_COUNTER:
 	case SHAPE_MODEL:
 	case SHAPE_FINISH:
@@ -224,7 +152,7 @@ static int put_prompt(struct texts *x, uint32_t message, struct span text)
 /* One string: into text.all, and from there to wherever it belongs. */
 static int put_string(const struct reading *r, uint32_t t, uint32_t message, struct texts *x)
 {
-	uint8_t mark = r->marks ? r->marks[t] : 0;
+	uint8_t mark = r->marks.mark ? r->marks.mark[t] : 0;
 	struct span text;
 	size_t begin;
 	int e;
@@ -255,7 +183,7 @@ static int put_strings(const struct reading *r, struct texts *x)
 	int e = buf_reserve(&x->all, r->json->text.n);
 
 	for (uint32_t t = 0; t < r->json->n && !e; t++) {
-		if (r->marks && (r->marks[t] & SHAPE_IS_MESSAGE)) {
+		if (r->marks.mark && (r->marks.mark[t] & SHAPE_IS_MESSAGE)) {
 			message = t;
 			message_end = token[t].next;
 		}
@@ -312,7 +240,7 @@ static int set_texts(struct reading *r, bool whole)
 	if (!e)
 		e = set_if_any(r->facts, FACT_TOOL_RESULTS, &x.tool_results);
 	if (!e && r->shape->has_messages)
-		e = facts_set_number(r->facts, FACT_MESSAGES_COUNT, (double)r->messages);
+		e = facts_set_number(r->facts, FACT_MESSAGES_COUNT, (double)r->marks.messages);
 	if (!e)
 		e = facts_set_number(r->facts, FACT_ATTACHMENTS_COUNT, (double)r->attachments);
 	/* Providers send a whole answer unless asked for a stream, or their file says otherwise. */
@@ -345,9 +273,9 @@ static int read_shape(struct reading *r)
 	struct buf error = BUF_INIT(2048);
 	int e, outcome;
 
-	r->marks = calloc(r->json->n, 1);
-	if (!r->marks)
-		return -ENOMEM;
+	e = marks_init(&r->marks, r->json, r->shape);
+	if (e)
+		return e;
 	outcome = path_walk(&walk, r->shape->request);
 	if (outcome < 0)
 		return outcome;
@@ -360,39 +288,6 @@ static int read_shape(struct reading *r)
 	e = error.err ? error.err : malformed(r->facts, buf_span(&error));
 	buf_deinit(&error);
 	return e;
-}
-
-/* Parameters of a media type that would make other characters of the same bytes. */
-static bool is_utf8_charset(struct span parameters)
-{
-	for (size_t i = 0; i < parameters.n; i++) {
-		struct span rest = span_sub(parameters, i, parameters.n);
-
-		if (!span_ieq(span_sub(rest, 0, 7), SPAN_LIT("charset")))
-			continue;
-		rest = span_sub(rest, 7, rest.n);
-		while (rest.n && strchr(" \t=\"'", rest.p[0]))
-			rest = span_sub(rest, 1, rest.n);
-		if (!span_ieq(span_sub(rest, 0, 5), SPAN_LIT("utf-8")) &&
-		    !span_ieq(span_sub(rest, 0, 4), SPAN_LIT("utf8")) &&
-		    !span_ieq(span_sub(rest, 0, 8), SPAN_LIT("us-ascii")))
-			return false;
-	}
-	return true;
-}
-
-/* application/json and its kin, or nothing said: then JSON is what the provider expects. */
-static bool is_json_type(struct span content_type)
-{
-	size_t n = span_find(content_type, ';');
-	struct span type = span_sub(content_type, 0, n);
-
-	while (type.n && (type.p[type.n - 1] == ' ' || type.p[type.n - 1] == '\t'))
-		type.n--;
-	if (!is_utf8_charset(span_sub(content_type, n, content_type.n)))
-		return false;
-	return !content_type.n || span_ieq(type, SPAN_LIT("application/json")) ||
-	       (type.n > 5 && span_ieq(span_sub(type, type.n - 5, type.n), SPAN_LIT("+json")));
 }
 
 static int bad_json(struct facts *facts, const struct json_scan *scan, int outcome)
@@ -426,7 +321,7 @@ static int read_unknown(struct span content_type, struct span body, struct json_
 		json = json_scan_json(scan, body);
 		e = set_texts(&r, false);
 	}
-	if (!e && body.n && (outcome != PARSE_DONE || !is_json_type(content_type)))
+	if (!e && body.n && (outcome != PARSE_DONE || !marks_is_json_type(content_type)))
 		e = add_unjudged(facts, SPAN_LIT("body"));
 	return e ? e : set_parse(facts, "ok", SPAN_NULL);
 }
@@ -439,7 +334,7 @@ static int read_known(const struct operation *o, struct span content_type, struc
 		.json = &json, .shape = o->shape, .operation = o, .facts = facts};
 	int outcome;
 
-	if (!is_json_type(content_type))
+	if (!marks_is_json_type(content_type))
 		return malformed(facts, SPAN_LIT("the content type is not JSON in UTF-8; send "
 						 "application/json"));
 	outcome = json_scan_all(scan, body);

@@ -30,6 +30,7 @@ enum shape_mark {
 	SHAPE_TOOL_RESULTS = 8,
 	SHAPE_IS_DATA = 16,
 	SHAPE_IS_MESSAGE = 32,
+	SHAPE_MAY_BE_DATA = 64, /* too short to say; is text, and must not be changed */
 };
 
 /* Sums of an answer, in the order of struct provider_usage. */
