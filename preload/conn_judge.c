@@ -3,8 +3,10 @@
 #include "conn_state.h"
 
 #include "answer.h"
+#include "arena.h"
 #include "governed.h"
 #include "os.h"
+#include "reframe.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -73,8 +75,52 @@ static void answer_locally(struct conn *c, SSL *ssl, enum decide_reply reply)
 	answer(c, ssl, c->verdict, n);
 }
 
-static enum decide_reply ask(struct conn *c, SSL *ssl, enum aicp_shim_kind kind, size_t *ret_n)
+static bool read_all(int fd, uint8_t *p, size_t n)
 {
+	size_t at = 0;
+
+	while (at < n) {
+		long r = os_pread(fd, p + at, n - at, (int64_t)at);
+
+		if (r == -EINTR)
+			continue;
+		if (r <= 0)
+			return false;
+		at += (size_t)r;
+	}
+	return true;
+}
+
+/* Puts the engine's body under the program's head, and that in place of what the program wrote. */
+static bool rewrite(struct conn *c, const struct link_answer *body)
+{
+	const size_t head_n = c->http.head_bytes;
+	const size_t cap = (head_n + REFRAME_HEAD_GROWTH + body->n + 0xffff) & ~(size_t)0xffff;
+	uint8_t *p = arena_map(cap);
+	size_t n = p ? reframe_head(c->bytes, head_n, body->n, p) : 0;
+
+	if (!n || !read_all(body->body, p + n, body->n)) {
+		arena_unmap(p, cap);
+		return false;
+	}
+	if (c->big)
+		arena_unmap(c->bytes, c->cap);
+	c->bytes = p;
+	c->cap = cap;
+	c->n = n + body->n;
+	c->big = true;
+	return true;
+}
+
+/* Requests of this process that passed although the engine could not be asked, and were not told
+ * to it yet. */
+static _Atomic(uint32_t) unjudged;
+
+static enum decide_reply ask(struct conn *c, SSL *ssl, enum aicp_shim_kind kind,
+			     struct link_answer *ret_answer)
+{
+	const uint32_t untold = atomic_exchange_explicit(&unjudged, 0, memory_order_relaxed);
+	enum decide_reply reply;
 	struct link_question q = {
 		.path = governed_socket_path(),
 		.timeout_ms = AICP_SHIM_WAIT_MS + (int64_t)(c->n >> 20) * AICP_SHIM_WAIT_MS_PER_MIB,
@@ -84,6 +130,7 @@ static enum decide_reply ask(struct conn *c, SSL *ssl, enum aicp_shim_kind kind,
 		.request = c->bytes,
 		.request_n = c->n,
 		.head_n = c->http.head_done ? c->http.head_bytes : 0,
+		.unjudged = untold,
 		.socket = conn_socket(c, ssl),
 	};
 
@@ -92,29 +139,42 @@ static enum decide_reply ask(struct conn *c, SSL *ssl, enum aicp_shim_kind kind,
 		q.request_n = AICP_SHIM_INLINE_BYTES_MAX;
 	if (q.head_n > q.request_n)
 		q.head_n = 0;
-	return link_ask(&q, c->verdict, ret_n);
+	reply = link_ask(&q, c->verdict, ret_answer);
+	if (!decide_is_verdict(reply) && untold)
+		atomic_fetch_add_explicit(&unjudged, untold, memory_order_relaxed);
+	return reply;
 }
 
 void conn_judge(struct conn *c, SSL *ssl, enum aicp_shim_kind kind)
 {
+	struct link_answer got = {.body = -1};
 	enum decide_reply reply;
-	size_t n = 0;
 
 	/* The operator may have taken the host out of the table since. */
 	if (!governed_find(c->host, &c->entry)) {
 		pass(c, kind);
 		return;
 	}
-	reply = ask(c, ssl, kind, &n);
+	reply = ask(c, ssl, kind, &got);
 	switch (decide(c->entry.mode, reply)) {
 	case DECIDE_PASS:
+		if (!decide_is_verdict(reply))
+			atomic_fetch_add_explicit(&unjudged, 1, memory_order_relaxed);
 		pass(c, kind);
-		return;
+		break;
 	case DECIDE_ANSWER:
-		answer(c, ssl, c->verdict + sizeof(struct aicp_shim_verdict), n);
-		return;
+		answer(c, ssl, c->verdict + sizeof(struct aicp_shim_verdict), got.n);
+		break;
+	case DECIDE_REWRITE:
+		if (kind == AICP_SHIM_KIND_NONE && rewrite(c, &got))
+			pass(c, kind);
+		else
+			answer_locally(c, ssl, DECIDE_REPLY_NO_ROOM);
+		break;
 	case DECIDE_LOCAL:
 		answer_locally(c, ssl, reply);
-		return;
+		break;
 	}
+	if (got.body >= 0)
+		(void)os_close(got.body);
 }

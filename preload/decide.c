@@ -9,6 +9,8 @@ enum decide_action decide(struct decide_mode mode, enum decide_reply reply)
 		return DECIDE_PASS;
 	case DECIDE_REPLY_ANSWER:
 		return DECIDE_ANSWER;
+	case DECIDE_REPLY_REWRITE:
+		return DECIDE_REWRITE;
 	case DECIDE_REPLY_ABSENT:
 	case DECIDE_REPLY_REFUSED:
 	case DECIDE_REPLY_HUNG:
@@ -26,6 +28,7 @@ const char *decide_text(enum decide_reply reply)
 	switch (reply) {
 	case DECIDE_REPLY_PASS:
 	case DECIDE_REPLY_ANSWER:
+	case DECIDE_REPLY_REWRITE:
 		break;
 	case DECIDE_REPLY_ABSENT:
 		return "the aicp daemon is not running (nobody listens on its shim.sock); "

@@ -65,7 +65,10 @@ struct http {
 	char word[24]; /* start of the method, version, name or value at hand, lower case */
 };
 
-/* Looks at p[0..n) and stops behind the request's last byte. ret_used says how far it came; after
+/*
+ * Looks at p[0..n) and stops behind the request's last byte. ret_used says how far it came; after
  * HTTP_BAD, HTTP_TOO_LARGE and HTTP_TWO it is the place of the offence, and every later call says
- * the same. */
+ * the same. One exception: a declared length over the limit leaves state != HTTP_FAILED, and a
+ * caller that sets unlimited may go on.
+ */
 enum http_outcome http_feed(struct http *http, const uint8_t *p, size_t n, size_t *ret_used);

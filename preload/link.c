@@ -10,7 +10,7 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the wire is little-endian");
 
-enum decide_reply link_read_verdict(const uint8_t *message, size_t n, size_t *ret_answer_n)
+enum decide_reply link_read_verdict(const uint8_t *message, size_t n, size_t *ret_n)
 {
 	struct aicp_shim_verdict v;
 	const uint8_t *answer = message + sizeof(v);
@@ -19,15 +19,20 @@ enum decide_reply link_read_verdict(const uint8_t *message, size_t n, size_t *re
 		return DECIDE_REPLY_GARBAGE;
 	memcpy(&v, message, sizeof(v));
 	if (v.magic != AICP_SHIM_MAGIC || v.version != AICP_SHIM_VERSION ||
-	    v.type != AICP_SHIM_VERDICT || v.reserved[0] || v.reserved[1] ||
-	    v.answer_bytes != n - sizeof(v))
+	    v.type != AICP_SHIM_VERDICT || v.reserved || v.answer_bytes != n - sizeof(v) ||
+	    (v.body_bytes && v.action != AICP_SHIM_REWRITE))
 		return DECIDE_REPLY_GARBAGE;
 	if (v.action == AICP_SHIM_PASS && !v.answer_bytes)
 		return DECIDE_REPLY_PASS;
+	if (v.action == AICP_SHIM_REWRITE && !v.answer_bytes && v.body_bytes &&
+	    v.body_bytes <= AICP_SHIM_REQUEST_BYTES_MAX) {
+		*ret_n = v.body_bytes;
+		return DECIDE_REPLY_REWRITE;
+	}
 	if (v.action != AICP_SHIM_ANSWER || v.answer_bytes < 16 ||
 	    memcmp(answer, "HTTP/1.", 7) != 0)
 		return DECIDE_REPLY_GARBAGE;
-	*ret_answer_n = v.answer_bytes;
+	*ret_n = v.answer_bytes;
 	return DECIDE_REPLY_ANSWER;
 }
 
@@ -71,6 +76,7 @@ static long ask(int fd, const struct link_question *q, int memfd)
 		.host_bytes = (uint32_t)strlen(q->host),
 		.request_bytes = (uint32_t)q->request_n,
 		.head_bytes = q->head_n,
+		.unjudged = q->unjudged,
 	};
 	struct iovec iov[3] = {
 		{&header, sizeof(header)},
@@ -103,13 +109,48 @@ static long ask(int fd, const struct link_question *q, int memfd)
 	return r;
 }
 
-/* One message, or 0 when the engine closed, or -errno; -EAGAIN at the deadline. */
-static long await(int fd, int64_t deadline_ms, uint8_t *buffer)
+/* The first descriptor of a message, above the program's standard ones; others are closed. */
+static int take_descriptor(struct msghdr *m)
+{
+	int fd = -1;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			int got;
+
+			memcpy(&got, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+			if (fd < 0)
+				fd = os_fd_above_2(got);
+			else
+				(void)os_close(got);
+		}
+	}
+	return fd;
+}
+
+/* One message, with what it passes in ret_fd; or 0 when the engine closed, or -errno; -EAGAIN at
+ * the deadline. */
+static long await(int fd, int64_t deadline_ms, uint8_t *buffer, int *ret_fd)
 {
 	for (;;) {
-		long r = os_recv(fd, buffer, LINK_VERDICT_BYTES_MAX + 1, MSG_DONTWAIT | MSG_TRUNC);
+		union {
+			struct cmsghdr align;
+			char bytes[CMSG_SPACE(sizeof(int))];
+		} control;
+		struct iovec iov = {buffer, LINK_VERDICT_BYTES_MAX + 1};
+		struct msghdr m = {.msg_iov = &iov,
+				   .msg_iovlen = 1,
+				   .msg_control = control.bytes,
+				   .msg_controllen = sizeof(control.bytes)};
+		long r = os_recvmsg(fd, &m, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
 		int64_t left;
 
+		if (r >= 0)
+			*ret_fd = take_descriptor(&m);
 		if (r != -EAGAIN && r != -EINTR)
 			return r;
 		left = deadline_ms - os_now_ms();
@@ -134,7 +175,7 @@ static long connect_until(int fd, const char *path, int64_t deadline_ms)
 }
 
 static enum decide_reply talk(int fd, const struct link_question *q, uint8_t *buffer,
-			      size_t *ret_answer_n)
+			      struct link_answer *answer)
 {
 	const int64_t deadline_ms = os_now_ms() + q->timeout_ms;
 	int memfd = -1;
@@ -153,21 +194,30 @@ static enum decide_reply talk(int fd, const struct link_question *q, uint8_t *bu
 		(void)os_close(memfd);
 	if (r < 0)
 		return reply_of_errno(r);
-	r = await(fd, deadline_ms, buffer);
+	r = await(fd, deadline_ms, buffer, &answer->body);
 	if (r <= 0)
 		return r < 0 ? reply_of_errno(r) : DECIDE_REPLY_GONE;
-	return link_read_verdict(buffer, (size_t)r, ret_answer_n);
+	return link_read_verdict(buffer, (size_t)r, &answer->n);
 }
 
 enum decide_reply link_ask(const struct link_question *question, uint8_t *buffer,
-			   size_t *ret_answer_n)
+			   struct link_answer *ret_answer)
 {
+	struct link_answer answer = {.body = -1};
 	int fd = os_socket_seqpacket();
 	enum decide_reply reply;
 
 	if (fd < 0)
 		return reply_of_errno(fd);
-	reply = talk(fd, question, buffer, ret_answer_n);
+	reply = talk(fd, question, buffer, &answer);
 	(void)os_close(fd);
+	/* A body without the word for it, or the word without a body. */
+	if ((answer.body >= 0) != (reply == DECIDE_REPLY_REWRITE)) {
+		if (answer.body >= 0)
+			(void)os_close(answer.body);
+		answer.body = -1;
+		reply = DECIDE_REPLY_GARBAGE;
+	}
+	*ret_answer = answer;
 	return reply;
 }

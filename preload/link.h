@@ -23,16 +23,23 @@ struct link_question {
 	const uint8_t *request;
 	size_t request_n;
 	uint32_t head_n;
+	uint32_t unjudged; /* requests that passed unasked, to be told now */
 	int socket; /* the program's TCP socket, or -1 */
 };
 
 /* A verdict message and one byte more, so that a longer one is seen to be longer. */
 #define LINK_VERDICT_BYTES_MAX (sizeof(struct aicp_shim_verdict) + AICP_SHIM_ANSWER_BYTES_MAX)
 
-/* Is this message a verdict by the protocol? _PASS or _ANSWER, else _GARBAGE. ret_answer_n is set
- * with _ANSWER; the answer stands behind the struct. */
-enum decide_reply link_read_verdict(const uint8_t *message, size_t n, size_t *ret_answer_n);
+/* Is this message a verdict by the protocol? _PASS, _ANSWER or _REWRITE, else _GARBAGE. ret_n is
+ * set with _ANSWER (the answer stands behind the struct) and _REWRITE (bytes of the new body). */
+enum decide_reply link_read_verdict(const uint8_t *message, size_t n, size_t *ret_n);
+
+struct link_answer {
+	size_t n; /* bytes of the answer, or of the new body */
+	int body; /* with _REWRITE: a descriptor to read it from, which the caller closes; else -1
+		   */
+};
 
 /* Asks. The verdict message is left in buffer, of LINK_VERDICT_BYTES_MAX + 1 bytes. */
 enum decide_reply link_ask(const struct link_question *question, uint8_t *buffer,
-			   size_t *ret_answer_n);
+			   struct link_answer *ret_answer);

@@ -140,9 +140,14 @@ long os_sendmsg(int fd, const struct msghdr *m, int flags)
 	return CALL3(SYS_sendmsg, fd, m, flags);
 }
 
-long os_recv(int fd, void *p, size_t n, int flags)
+long os_recvmsg(int fd, struct msghdr *m, int flags)
 {
-	return CALL6(SYS_recvfrom, fd, p, n, flags, 0, 0);
+	return CALL3(SYS_recvmsg, fd, m, flags);
+}
+
+long os_pread(int fd, void *p, size_t n, int64_t at)
+{
+	return CALL4(SYS_pread64, fd, p, n, at);
 }
 
 int os_shutdown_read(int fd)

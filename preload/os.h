@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
+/* syscall(2), with the program's errno kept. */
 long os_call(long number, long a, long b, long c, long d, long e, long f);
 
 int os_open_read(const char *path);
@@ -39,7 +40,8 @@ long os_sendto(int fd, const void *p, size_t n, int flags, const struct sockaddr
 	       socklen_t to_n);
 long os_writev(int fd, const struct iovec *v, int n);
 long os_sendmsg(int fd, const struct msghdr *m, int flags);
-long os_recv(int fd, void *p, size_t n, int flags);
+long os_recvmsg(int fd, struct msghdr *m, int flags);
+long os_pread(int fd, void *p, size_t n, int64_t at);
 int os_shutdown_read(int fd);
 /* A memfd of exactly these bytes, sealed against writing, growing and shrinking. */
 int os_memfd_sealed(const void *p, size_t n);

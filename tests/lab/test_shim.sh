@@ -8,7 +8,6 @@ if [ "${1-}" != inside ]; then
 	exec unshare --mount --net -- bash "$0" inside
 fi
 
-lib=$PWD/build/libaicp.so
 client=$PWD/build/shim/client
 engine=$PWD/build/shim/fake_engine
 python=/usr/bin/python3
@@ -16,7 +15,7 @@ lab=$PWD/tests/lab/shim
 tmp=$(mktemp -d)
 pids=()
 n=0 bad=0
-trap 'kill "${pids[@]}" 2>/dev/null; wait 2>/dev/null; rm -rf "$tmp"' EXIT
+trap 'kill "${pids[@]}" 2>/dev/null; wait 2>/dev/null; umount "$tmp/suid" 2>/dev/null; rm -rf "$tmp"' EXIT
 
 # ok NAME COMMAND...: one test.
 ok() {
@@ -73,8 +72,11 @@ start_engine() {
 stop_engine() { kill -9 "$engine_pid" 2>/dev/null; wait "$engine_pid" 2>/dev/null; }
 
 ip link set lo up
-mkdir -m 755 "$tmp/run"
 chmod 755 "$tmp"
+mkdir -m 755 "$tmp/run" "$tmp/suid"
+# Where any user can read it, wherever this tree lies.
+lib=$tmp/libaicp.so
+install -m 755 build/libaicp.so "$lib"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$tmp/key.pem" -out "$tmp/cert.pem" \
 	-days 2 -subj /CN=shim-test -addext \
 	'subjectAltName=DNS:api.openai.com,DNS:ungoverned.test,DNS:monitored.example' 2>/dev/null
@@ -258,6 +260,32 @@ rm -f "$tmp/run/governed"
 govern closed enforce
 ok "relative runtime directory: the built-in one" env -C "$tmp" AICP_RUNTIME_DIR=run bash -c "
 	[ -e /run/aicp/governed ] || [ \$(LD_PRELOAD=$lib curl -sS -o /dev/null -w '%{http_code}' https://api.openai.com/c -d x-test-BLOCK) = 200 ]"
+
+ok "governed file vanishes, breaks, changes under a running program" is '403 403 403 403 403 403 200 200' py file-changes 443
+govern closed enforce
+
+# ---- loaded into everything, by /etc/ld.so.preload of this namespace alone ----
+
+everywhere() {
+	# A new environment does not shake it off; a program with more rights than its user is left alone.
+	is 403 env -i curl -sS --cacert "$tmp/cert.pem" -o /dev/null -w '%{http_code}' https://api.openai.com/c -d x-test-BLOCK &&
+		is 200 setpriv --reuid 65534 --regid 65534 --clear-groups "$tmp/suid/curl" -sS --cacert "$tmp/cert.pem" \
+			-o /dev/null -w '%{http_code}' https://api.openai.com/c -d x-test-BLOCK
+}
+mount -t tmpfs -o mode=755,suid none "$tmp/suid"
+install -m 4755 /usr/bin/curl "$tmp/suid/curl"
+cp -a /etc "$tmp/etc"
+cp "$tmp/hosts" "$tmp/etc/hosts"
+mount --bind "$tmp/etc" /etc
+mount -t tmpfs -o mode=755 none /run
+cp -a "$tmp/run" /run/aicp
+rm -f /run/aicp/shim.sock
+"$engine" /run/aicp/shim.sock "$tmp/engine.log" >/dev/null 2>&1 &
+pids+=($!)
+for _ in $(seq 100); do [ -S /run/aicp/shim.sock ] && break; sleep 0.05; done
+echo "$lib" >/etc/ld.so.preload
+ok "ld.so.preload: cleared environment, set-user-ID" everywhere
+: >/etc/ld.so.preload
 
 # ---- programs that have nothing to do with it ----
 

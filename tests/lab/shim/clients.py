@@ -114,6 +114,38 @@ def gives_up():
     return out
 
 
+def file_changes():
+    """The governed file vanishes, breaks, and comes back with another mode, under one running program."""
+    import os
+
+    path = os.environ["AICP_RUNTIME_DIR"] + "/governed"
+
+    def post(body):
+        try:
+            return urllib.request.urlopen(url, data=body, timeout=10).status
+        except urllib.error.HTTPError as e:
+            return e.code
+
+    def replace(data):
+        with open(path + ".new", "wb") as f:
+            f.write(data)
+        os.chmod(path + ".new", 0o644)
+        os.rename(path + ".new", path)
+
+    with open(path, "rb") as f:
+        text = f.read()
+    out = [post(b"x-test-BLOCK"), post(b"x-test-CLOSE")]
+    os.unlink(path)
+    out += [post(b"x-test-BLOCK"), post(b"x-test-CLOSE")]
+    replace(b"not what it should be")
+    out += [post(b"x-test-BLOCK")]
+    replace(text.replace(b"closed", b"open"))
+    out += [post(b"x-test-BLOCK"), post(b"x-test-CLOSE")]
+    replace(text.replace(b"api.openai.com", b"other.test"))
+    out += [post(b"x-test-BLOCK")]
+    return out
+
+
 def two_threads():
     """One thread reads while another writes, on one TLS object."""
     import socket
@@ -156,6 +188,7 @@ kinds = {
     "stall": lambda: asyncio.run(stall()),
     "chunked": chunked,
     "gives-up": gives_up,
+    "file-changes": file_changes,
     "two-threads": two_threads,
 }
 print(*kinds[name]())

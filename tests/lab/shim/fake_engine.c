@@ -99,7 +99,7 @@ static void check_header(struct frame *f, size_t n)
 	bool memfd = h->flags & AICP_SHIM_F_MEMFD, socket = h->flags & AICP_SHIM_F_SOCKET;
 	size_t inline_n = memfd ? 0 : h->request_bytes;
 
-	if (h->magic != AICP_SHIM_MAGIC || h->version != AICP_SHIM_VERSION || h->reserved)
+	if (h->magic != AICP_SHIM_MAGIC || h->version != AICP_SHIM_VERSION)
 		wrong(f, "header");
 	if (h->flags & ~7u)
 		wrong(f, "unknown flags %x", h->flags);
