@@ -75,14 +75,16 @@ static int setup(void **state)
 	struct bench *b = calloc(1, sizeof(*b));
 	struct buf openai = read_file("policies/providers/openai.yaml");
 	struct buf anthropic = read_file("policies/providers/anthropic.yaml");
+	struct buf gemini = read_file("policies/providers/gemini.yaml");
 	struct provider_source files[] = {{"openai.yaml", buf_span(&openai)},
-					  {"anthropic.yaml", buf_span(&anthropic)}};
+					  {"anthropic.yaml", buf_span(&anthropic)},
+					  {"gemini.yaml", buf_span(&gemini)}};
 	struct policy_source source = {"test.yaml", span_str(policies)};
 	struct yaml_error error = YAML_ERROR_INIT;
 
 	assert_non_null(b);
 	if (policy_load(&source, 1, &b->policies, &error) ||
-	    provider_load(files, 2, &b->providers, &error))
+	    provider_load(files, 3, &b->providers, &error))
 		fail_msg("%.*s", SPAN_ARG(buf_span(&error.text)));
 	b->engine = engine_new();
 	assert_non_null(b->engine);
@@ -98,6 +100,7 @@ static int setup(void **state)
 	set_mode(b, MODE_ENFORCE);
 	buf_deinit(&openai);
 	buf_deinit(&anthropic);
+	buf_deinit(&gemini);
 	*state = b;
 	return 0;
 }
@@ -205,6 +208,32 @@ static void test_block_answers_in_the_shape_of_the_provider(void **state)
 	assert_non_null(strstr(answer, d.id));
 	assert_non_null(strstr(answer, "{\"error\":{"));
 	assert_non_null(strstr(answer, "The merger is confidential."));
+}
+
+/* A stream that is one array has its error in one; the same call as events has not. */
+static void test_block_answers_in_an_array_where_the_stream_is_one(void **state)
+{
+	static const char *const target[] = {
+		"/v1beta/models/Gemini-X:streamGenerateContent?key=k",
+		"/v1beta/models/Gemini-X:streamGenerateContent?alt=sse"};
+	const char *const host = "generativelanguage.googleapis.com";
+	struct bench *b = *state;
+
+	for (int i = 0; i < 2; i++) {
+		struct engine_decision d;
+		const char *body;
+
+		post(b, host, target[i],
+		     "{\"contents\":[{\"parts\":[{\"text\":\"about Project Bluebird\"}]}]}");
+		d = judge(b, host);
+		assert_false(d.pass);
+		assert_true(recorded(b, "\"gen_ai.request.model\":\"Gemini-X\""));
+		buf_clear(&b->out);
+		assert_int_equal(engine_answer(&d, _REASON_COUNT, &b->out), 0);
+		body = strstr(buf_str(&b->out), "\r\n\r\n");
+		assert_non_null(body);
+		assert_ptr_equal(strstr(body, i ? "{\"error\":{" : "[{\"error\":{"), body + 4);
+	}
 }
 
 static void test_warn_passes(void **state)
@@ -405,6 +434,7 @@ int main(void)
 		cmocka_unit_test(test_allow),
 		cmocka_unit_test(test_no_content_and_no_credential_in_the_record),
 		cmocka_unit_test(test_block_answers_in_the_shape_of_the_provider),
+		cmocka_unit_test(test_block_answers_in_an_array_where_the_stream_is_one),
 		cmocka_unit_test(test_warn_passes),
 		cmocka_unit_test(test_hold_acts_as_block_and_says_so),
 		cmocka_unit_test(test_what_cannot_be_judged_is_refused),
