@@ -15,7 +15,8 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
-governed="api.openai.com api.anthropic.com"
+governed="api.openai.com api.anthropic.com generativelanguage.googleapis.com api.mistral.ai"
+governed+=" bedrock-runtime.us-east-1.amazonaws.com ollama.com"
 ungoverned="example.org"
 host_addr=10.77.0.1
 provider_net=10.77.0

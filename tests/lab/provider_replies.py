@@ -2,8 +2,11 @@
 """What the providers would answer: bodies, usage, event streams and errors in their own wire formats."""
 
 import json
+import struct
+import zlib
 from dataclasses import dataclass, field
 from typing import Optional
+from urllib.parse import unquote
 
 JSON = ("content-type", "application/json")
 EVENTS = ("content-type", "text/event-stream; charset=utf-8")
@@ -21,11 +24,19 @@ class Reply:
 
 def reply(host, method, path, body):
     """The Reply to one request; host is the name of the TLS handshake."""
-    path = path.split("?")[0]
+    path, _, query = path.partition("?")
     if host == "api.openai.com":
         return openai(method, path, body)
     if host == "api.anthropic.com":
         return anthropic(method, path, body)
+    if host == "generativelanguage.googleapis.com":
+        return gemini(method, path, query, body)
+    if host == "api.mistral.ai":
+        return mistral(method, path, body)
+    if host.startswith("bedrock-runtime."):
+        return bedrock(method, path, body)
+    if host in ("ollama", "ollama.com"):
+        return ollama(method, path, body)
     return json_reply(200, {"host": host, "method": method, "path": path, "received_bytes": len(body)})
 
 
@@ -178,3 +189,116 @@ def anthropic_messages(request):
         {"type": "message_stop"},
     ]
     return Reply(200, [EVENTS, *headers], events=[event(step, step["type"]) for step in steps])
+
+
+# ---- Gemini ---------------------------------------------------------------------------------------
+
+
+def gemini(method, path, query, body):
+    model, _, verb = unquote(path).rpartition("/")[2].partition(":")
+    verbs = ("generateContent", "streamGenerateContent")
+    if method != "POST" or verb not in verbs:
+        return json_reply(404, {"error": {"code": 404, "message": "Not found.", "status": "NOT_FOUND"}})
+    try:
+        used = tokens(json.loads(body)["contents"])
+    except (ValueError, KeyError, TypeError):
+        return json_reply(400, {"error": {"code": 400, "message": "Invalid JSON.", "status": "INVALID_ARGUMENT"}})
+    counted = {"promptTokenCount": used, "candidatesTokenCount": tokens(TEXT), "totalTokenCount": used + tokens(TEXT)}
+
+    def piece(text, usage, **extra):
+        candidate = {"content": {"parts": [{"text": text}], "role": "model"}, "index": 0, **extra}
+        return {"candidates": [candidate], "usageMetadata": usage, "modelVersion": model, "responseId": "lab"}
+
+    if verb == "generateContent":
+        return json_reply(200, piece(TEXT, counted, finishReason="STOP"))
+    first = {"promptTokenCount": used, "totalTokenCount": used}
+    pieces = [piece(word + " ", first) for word in TEXT.split()] + [piece("", counted, finishReason="STOP")]
+    if "alt=sse" in query.split("&"):
+        return Reply(200, [("content-type", "text/event-stream")], events=[event(p) for p in pieces])
+    return json_reply(200, pieces)
+
+
+# ---- Mistral --------------------------------------------------------------------------------------
+
+
+def mistral(method, path, body):
+    if method != "POST" or path != "/v1/chat/completions":
+        return json_reply(404, {"message": "no Route matched with those values"})
+    try:
+        request = json.loads(body)
+        model, used = request["model"], tokens(request["messages"])
+    except (ValueError, KeyError, TypeError):
+        return json_reply(422, {"detail": [{"type": "json_invalid", "loc": ["body", 0], "msg": "JSON decode error"}]})
+    usage = {"prompt_tokens": used, "completion_tokens": tokens(TEXT), "total_tokens": used + tokens(TEXT)}
+    base = {"id": "lab", "created": CREATED, "model": model}
+    if not request.get("stream"):
+        message = {"role": "assistant", "content": TEXT, "tool_calls": None}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        return json_reply(200, {**base, "object": "chat.completion", "choices": [choice], "usage": usage})
+    base["object"] = "chat.completion.chunk"
+    chunks = [
+        {**base, "choices": [{"index": 0, "delta": {"role": "assistant", "content": word + " "}, "finish_reason": None}]}
+        for word in TEXT.split()
+    ]
+    # Counts come with the last chunk, asked for or not.
+    chunks.append({**base, "choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "stop"}], "usage": usage})
+    return Reply(200, [EVENTS], events=[event(chunk) for chunk in chunks] + [event("[DONE]")])
+
+
+# ---- Amazon Bedrock -------------------------------------------------------------------------------
+
+
+def bedrock_message(kind, value):
+    """One message of an Amazon event stream."""
+    headers = b""
+    for name, text in ((":event-type", kind), (":content-type", "application/json"), (":message-type", "event")):
+        headers += struct.pack(">B", len(name)) + name.encode() + struct.pack(">BH", 7, len(text)) + text.encode()
+    payload = json.dumps(value).encode()
+    message = struct.pack(">II", 16 + len(headers) + len(payload), len(headers))
+    message += struct.pack(">I", zlib.crc32(message)) + headers + payload
+    return message + struct.pack(">I", zlib.crc32(message))
+
+
+def bedrock(method, path, body):
+    verb = path.rpartition("/")[2]
+    if method != "POST" or verb not in ("converse", "converse-stream"):
+        return json_reply(404, {"message": "Not found"}, ("x-amzn-errortype", "ResourceNotFoundException"))
+    try:
+        used = tokens(json.loads(body)["messages"])
+    except (ValueError, KeyError, TypeError):
+        return json_reply(400, {"message": "Malformed input"}, ("x-amzn-errortype", "ValidationException"))
+    usage = {"inputTokens": used, "outputTokens": tokens(TEXT), "totalTokens": used + tokens(TEXT)}
+    metrics = {"latencyMs": 1}
+    if verb == "converse":
+        message = {"role": "assistant", "content": [{"text": TEXT}]}
+        answer = {"output": {"message": message}, "stopReason": "end_turn", "usage": usage, "metrics": metrics}
+        return json_reply(200, answer, ("x-amzn-requestid", "lab"))
+    steps = [("messageStart", {"role": "assistant"})]
+    steps += [
+        ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": word + " "}}) for word in TEXT.split()
+    ]
+    steps += [("contentBlockStop", {"contentBlockIndex": 0}), ("messageStop", {"stopReason": "end_turn"})]
+    steps.append(("metadata", {"usage": usage, "metrics": metrics}))
+    headers = [("content-type", "application/vnd.amazon.eventstream"), ("x-amzn-requestid", "lab")]
+    return Reply(200, headers, events=[bedrock_message(*step) for step in steps])
+
+
+# ---- Ollama ---------------------------------------------------------------------------------------
+
+
+def ollama(method, path, body):
+    if method != "POST" or path != "/api/chat":
+        return json_reply(404, {"error": "not found"})
+    try:
+        request = json.loads(body)
+        base = {"model": request["model"], "created_at": "2026-01-01T00:00:00Z"}
+        ended = {"done": True, "done_reason": "stop", "prompt_eval_count": tokens(request.get("messages"))}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return json_reply(400, {"error": "invalid request"})
+    ended["eval_count"] = tokens(TEXT)
+    if request.get("stream") is False:
+        return json_reply(200, {**base, "message": {"role": "assistant", "content": TEXT}, **ended})
+    lines = [{**base, "message": {"role": "assistant", "content": w + " "}, "done": False} for w in TEXT.split()]
+    lines.append({**base, "message": {"role": "assistant", "content": ""}, **ended})
+    ndjson = [("content-type", "application/x-ndjson")]
+    return Reply(200, ndjson, events=[json.dumps(line).encode() + b"\n" for line in lines])
