@@ -65,6 +65,7 @@ static void take_peer(struct api *api, struct link_message *m)
 		return;
 	link_free(*slot);
 	*slot = link_new(m->fd);
+	api->silent_until_ns[slot == &api->ledger ? LINK_LEDGER : LINK_ENGINE] = 0;
 	m->fd = -1;
 	if (slot == &api->ledger) {
 		keyring_clear(&api->keyring);

@@ -7,18 +7,31 @@
 #include <errno.h>
 #include <unistd.h>
 
+static struct link **link_of(struct api *api, enum link_role role)
+{
+	if (role == LINK_WARDEN)
+		return &api->warden;
+	return role == LINK_LEDGER ? &api->ledger : &api->engine;
+}
+
 /* A link that failed is over; the warden brings a new one (LINK_PEER). */
-static int call(struct link **link, uint16_t type, struct span payload, int timeout_ms,
+static int call(struct api *api, enum link_role role, uint16_t type, struct span payload,
 		struct link_message *ret_message)
 {
+	int timeout_ms = type == LINK_RELOAD ? API_RELOAD_TIMEOUT_MS : API_ASK_TIMEOUT_MS;
+	struct link **link = link_of(api, role);
 	int r;
 
 	if (!*link)
 		return -EPIPE;
+	if (api_mono_ns() < api->silent_until_ns[role])
+		return -ETIMEDOUT;
 	r = link_call(*link, type, payload, timeout_ms, ret_message);
 	if (r == 0 && ret_message->fd >= 0)
 		close(ret_message->fd);
-	if (r < 0 && r != -ETIMEDOUT && r != -ENOMEM && r != -ENOBUFS) {
+	if (r == -ETIMEDOUT) {
+		api->silent_until_ns[role] = api_mono_ns() + API_SILENT_NS;
+	} else if (r < 0 && r != -ENOMEM && r != -ENOBUFS) {
 		link_free(*link);
 		*link = NULL;
 	}
@@ -39,12 +52,11 @@ static int parse(struct api *api, struct span text, struct json *ret_json)
 int api_ask(struct api *api, enum link_role role, struct span request, unsigned *ret_status,
 	    struct span *ret_body)
 {
-	struct link **link = role == LINK_LEDGER ? &api->ledger : &api->engine;
 	struct link_message m;
 	struct json j;
 	int64_t status;
 	uint32_t body;
-	int r = call(link, LINK_QUERY, request, API_ASK_TIMEOUT_MS, &m);
+	int r = call(api, role, LINK_QUERY, request, &m);
 
 	if (r)
 		return r;
@@ -95,7 +107,7 @@ int api_ask_key(struct api *api, struct span key, struct principal *ret_who)
 	json_write_end_object(&w);
 	r = request.err;
 	if (!r)
-		r = call(&api->ledger, LINK_AUTH, buf_span(&request), API_ASK_TIMEOUT_MS, &m);
+		r = call(api, LINK_LEDGER, LINK_AUTH, buf_span(&request), &m);
 	explicit_bzero(request.p, request.n);
 	buf_deinit(&request);
 	if (r)
@@ -132,7 +144,7 @@ int api_record(struct api *api, const char *type, struct span body)
 	int r = append_payload(type, body, &payload);
 
 	if (!r)
-		r = call(&api->ledger, LINK_APPEND, buf_span(&payload), API_ASK_TIMEOUT_MS, &m);
+		r = call(api, LINK_LEDGER, LINK_APPEND, buf_span(&payload), &m);
 	buf_deinit(&payload);
 	if (r)
 		return r;
@@ -155,7 +167,7 @@ int api_ask_reload(struct api *api, struct span *ret_result)
 {
 	struct link_message m;
 	struct json j;
-	int r = call(&api->warden, LINK_RELOAD, SPAN_LIT("{}"), API_RELOAD_TIMEOUT_MS, &m);
+	int r = call(api, LINK_WARDEN, LINK_RELOAD, SPAN_LIT("{}"), &m);
 
 	if (r)
 		return r;

@@ -12,6 +12,9 @@
 
 /* A role that does not answer in this time is down. */
 #define API_ASK_TIMEOUT_MS 2000
+/* And is taken to be down for this long: others are answered meanwhile, in place of waiting behind
+ * each question. */
+#define API_SILENT_NS 1000000000
 /* Reading policy files again, and compiling them, may take longer. */
 #define API_RELOAD_TIMEOUT_MS 20000
 
@@ -21,6 +24,7 @@ struct tally;
 struct api {
 	const struct api_start *start;
 	struct link *warden, *ledger, *engine; /* NULL: gone */
+	int64_t silent_until_ns[_LINK_ROLE_COUNT]; /* monotonic */
 	struct query *query; /* NULL: not opened yet, or lost */
 	struct admission_self self;
 	struct buckets buckets;

@@ -353,6 +353,7 @@ static void test_openapi(void **state)
 
 static void test_status(void **state)
 {
+	struct timespec nap = {.tv_sec = 1, .tv_nsec = 100000000}, began, now;
 	struct rig *rig = *state;
 
 	ask(rig, "/api/status", 200);
@@ -367,12 +368,18 @@ static void test_status(void **state)
 	pthread_mutex_unlock(&rig->lock);
 	ask(rig, "/health", 503);
 	is(0, "status", "unhealthy");
+	/* Who asks next does not wait for it again. */
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	ask(rig, "/health", 503);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	assert_true(now.tv_sec - began.tv_sec < 2);
 	ask(rig, "/api/status", 200);
 	is(0, "gateway", "degraded");
 	ask(rig, "/api/policies", 503);
 	pthread_mutex_lock(&rig->lock);
 	rig->engine_silent = false;
 	pthread_mutex_unlock(&rig->lock);
+	nanosleep(&nap, NULL);
 	ask(rig, "/health", 200);
 }
 
