@@ -23,6 +23,7 @@ enum budget_count {
 			  waiting */
 	BUDGET_FAIL_OPEN, /* passed although the decision could not be recorded, as `fail: open`
 			     says */
+	BUDGET_UNJUDGED, /* passed by a shim that could not ask, as it told later; a claim */
 	BUDGET_UNRECORDED, /* refused, and the decision could not be recorded */
 	BUDGET_ABANDONED, /* the program was gone before its verdict */
 	_BUDGET_COUNTS,

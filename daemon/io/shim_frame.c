@@ -31,8 +31,6 @@ static const char *wrong_head(const struct aicp_shim_request *h, unsigned fds_n)
 		return "type";
 	if (h->flags & ~(uint32_t)FLAGS_KNOWN)
 		return "flags";
-	if (h->reserved)
-		return "reserved field";
 	if (h->kind >= _AICP_SHIM_KIND_COUNT ||
 	    (h->kind == AICP_SHIM_KIND_NONE) != (h->type == AICP_SHIM_REQUEST))
 		return "kind";

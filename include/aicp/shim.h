@@ -14,7 +14,9 @@
  * and shrinking, when AICP_SHIM_F_MEMFD is set.
  *
  * Verdict message: struct aicp_shim_verdict, then answer_bytes of a whole HTTP response to serve
- * (AICP_SHIM_ANSWER), which ends its connection.
+ * (AICP_SHIM_ANSWER), which ends its connection. With AICP_SHIM_REWRITE one SCM_RIGHTS passes a sealed memfd of
+ * exactly body_bytes: the body that leaves in place of the judged one, decoded, under the program's own head, in which
+ * Content-Length is set to it and what framed, coded or digested the old body is dropped.
  *
  * All integers are little-endian; reserved fields are zero and receivers refuse others.
  */
@@ -53,6 +55,7 @@ enum aicp_shim_flag {
 enum aicp_shim_action {
 	AICP_SHIM_PASS = 1, /* send exactly the judged bytes */
 	AICP_SHIM_ANSWER = 2, /* send nothing, serve the answer, end the connection */
+	AICP_SHIM_REWRITE = 3, /* send the program's head and the body in the passed memfd */
 };
 
 struct aicp_shim_request {
@@ -65,7 +68,8 @@ struct aicp_shim_request {
 	uint32_t request_bytes;
 	uint32_t head_bytes; /* of the request head with its empty line, as the shim parsed it; a
 				claim */
-	uint32_t reserved;
+	uint32_t unjudged; /* requests this process let pass since it last said so, because the engine could not be
+			    * asked (fail: open, or monitor mode); a claim, counted in the ledger */
 };
 
 struct aicp_shim_verdict {
@@ -75,7 +79,8 @@ struct aicp_shim_verdict {
 	uint32_t action; /* enum aicp_shim_action */
 	uint32_t answer_bytes;
 	uint8_t decision_id[32]; /* ASCII, NUL-padded; for diagnosis only */
-	uint32_t reserved[2];
+	uint32_t body_bytes; /* with AICP_SHIM_REWRITE */
+	uint32_t reserved;
 };
 
 _Static_assert(sizeof(struct aicp_shim_request) == 32, "wire size");

@@ -5,6 +5,7 @@
 #include "aicp/shim.h"
 #include "preload/arena.h"
 #include "preload/conn.h"
+#include "preload/os.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -168,13 +169,33 @@ static const struct real_ssl library = {
 	.SSL_set_ex_data = set_ex,
 };
 
-/* ---- the engine: BLOCK in a request answers, PASS-ALL passes also what is unreadable ---- */
+/* ---- the engine: BLOCK in a request answers, PASS-ALL passes also what is unreadable, REDACT
+ * gives another body, LIES gives none with the word for it ---- */
 
 #define ANSWER "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"
 
 static char dir[] = "/tmp/aicp-test-conn.XXXXXX";
 static int listener;
 static struct aicp_shim_request last; /* written by the engine before it answers */
+
+#define NEW_BODY "a body of the engine's"
+
+static void send_verdict(int conn, const void *reply, size_t n, int fd)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(fd))] = {0};
+	struct iovec iov = {(void *)(uintptr_t)reply, n};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (fd >= 0) {
+		m.msg_control = control;
+		m.msg_controllen = sizeof(control);
+		CMSG_FIRSTHDR(&m)->cmsg_level = SOL_SOCKET;
+		CMSG_FIRSTHDR(&m)->cmsg_type = SCM_RIGHTS;
+		CMSG_FIRSTHDR(&m)->cmsg_len = CMSG_LEN(sizeof(fd));
+		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), &fd, sizeof(fd));
+	}
+	(void)sendmsg(conn, &m, MSG_NOSIGNAL);
+}
 
 static void *engine(void *arg)
 {
@@ -189,7 +210,7 @@ static void *engine(void *arg)
 				 .version = AICP_SHIM_VERSION,
 				 .type = AICP_SHIM_VERDICT,
 				 .action = AICP_SHIM_PASS}};
-		int conn = accept(listener, NULL, NULL);
+		int conn = accept(listener, NULL, NULL), body = -1;
 		ssize_t n;
 
 		if (conn < 0)
@@ -203,7 +224,16 @@ static void *engine(void *arg)
 			reply.v.answer_bytes = sizeof(reply.answer);
 			memcpy(reply.answer, ANSWER, sizeof(reply.answer));
 		}
-		(void)send(conn, &reply, sizeof(reply.v) + reply.v.answer_bytes, MSG_NOSIGNAL);
+		if (memmem(m, (size_t)n, "REDACT", 6)) {
+			reply.v.action = AICP_SHIM_REWRITE;
+			reply.v.body_bytes = sizeof(NEW_BODY) - 1;
+			body = memmem(m, (size_t)n, "LIES", 4)
+				       ? -1
+				       : os_memfd_sealed(NEW_BODY, sizeof(NEW_BODY) - 1);
+		}
+		send_verdict(conn, &reply, sizeof(reply.v) + reply.v.answer_bytes, body);
+		if (body >= 0)
+			close(body);
 		close(conn);
 	}
 }
@@ -315,6 +345,49 @@ static void test_splits(void **state_)
 		assert_int_equal(last.request_bytes, n);
 		end(&s);
 	}
+}
+
+/* What the engine rewrote leaves under the program's own head; however the request was cut. */
+static void test_rewritten(void **state_)
+{
+	static const char request[] = "POST /v1 HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer x\r\n"
+				      "Transfer-Encoding: chunked\r\n\r\n6\r\nREDACT\r\n0\r\n\r\n";
+	static const char want[] = "POST /v1 HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer x\r\n"
+				   "Content-Length: 22\r\n\r\n" NEW_BODY;
+	const size_t n = sizeof(request) - 1;
+
+	(void)state_;
+	_Static_assert(sizeof(NEW_BODY) - 1 == 22, "as the head says");
+	for (size_t cut = 1; cut <= n; cut++) {
+		SSL s;
+		struct conn *c = begin(&s);
+
+		write_all(c, &s, request, cut);
+		write_all(c, &s, request + cut, n - cut);
+		assert_int_equal(s.out_n, sizeof(want) - 1);
+		assert_memory_equal(s.out, want, sizeof(want) - 1);
+		/* The next request on the connection is one of its own. */
+		write_all(c, &s, REQUEST, 10);
+		assert_int_equal(s.out_n, sizeof(want) - 1);
+		end(&s);
+	}
+}
+
+static void test_a_rewrite_without_a_body_is_refused(void **state_)
+{
+	static const char request[] = "POST / HTTP/1.1\r\nContent-Length: 11\r\n\r\nREDACT LIES";
+	char got[64];
+	SSL s;
+	struct conn *c = begin(&s);
+	struct conn_result r;
+
+	(void)state_;
+	write_all(c, &s, request, sizeof(request) - 1);
+	assert_int_equal(s.out_n, 0);
+	r = conn_read(c, &s, got, sizeof(got), false);
+	assert_int_equal(r.outcome, CONN_DONE);
+	assert_memory_equal(got, "HTTP/1.1 403", 12);
+	end(&s);
 }
 
 static char *body_request(size_t bytes, size_t *ret_n)
@@ -615,6 +688,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_look),
 		cmocka_unit_test(test_splits),
+		cmocka_unit_test(test_rewritten),
+		cmocka_unit_test(test_a_rewrite_without_a_body_is_refused),
 		cmocka_unit_test(test_blocking),
 		cmocka_unit_test(test_reading_sends_the_rest),
 		cmocka_unit_test(test_answer),

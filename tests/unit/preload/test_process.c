@@ -318,7 +318,7 @@ static void test_verdicts(void **state)
 		size_t at = bit / 8;
 
 		if (at >= offsetof(struct aicp_shim_verdict, decision_id) &&
-		    at < offsetof(struct aicp_shim_verdict, reserved))
+		    at < offsetof(struct aicp_shim_verdict, body_bytes))
 			continue;
 		memcpy(m, &good, sizeof(m));
 		m[at] ^= (uint8_t)(1u << bit % 8);
@@ -330,6 +330,19 @@ static void test_verdicts(void **state)
 	pass.answer_bytes = 0;
 	memcpy(m, &pass, sizeof(pass));
 	assert_int_equal(link_read_verdict(m, sizeof(pass), &n), DECIDE_REPLY_PASS);
+	pass.body_bytes = 1;
+	memcpy(m, &pass, sizeof(pass));
+	assert_int_equal(link_read_verdict(m, sizeof(pass), &n), DECIDE_REPLY_GARBAGE);
+	pass.action = AICP_SHIM_REWRITE;
+	memcpy(m, &pass, sizeof(pass));
+	assert_int_equal(link_read_verdict(m, sizeof(pass), &n), DECIDE_REPLY_REWRITE);
+	assert_int_equal(n, 1);
+	pass.body_bytes = AICP_SHIM_REQUEST_BYTES_MAX + 1;
+	memcpy(m, &pass, sizeof(pass));
+	assert_int_equal(link_read_verdict(m, sizeof(pass), &n), DECIDE_REPLY_GARBAGE);
+	pass.body_bytes = 0;
+	memcpy(m, &pass, sizeof(pass));
+	assert_int_equal(link_read_verdict(m, sizeof(pass), &n), DECIDE_REPLY_GARBAGE);
 	guard_deinit(&g);
 }
 
@@ -343,7 +356,7 @@ static void test_nobody_there(void **state)
 				  .request_n = 1,
 				  .socket = -1};
 	uint8_t buffer[LINK_VERDICT_BYTES_MAX + 1];
-	size_t n;
+	struct link_answer n;
 
 	(void)state;
 	assert_int_equal(link_ask(&q, buffer, &n), DECIDE_REPLY_ABSENT);
