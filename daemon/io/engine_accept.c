@@ -101,6 +101,13 @@ static void timed_out(struct loop_timer *timer)
 		conn_identify_thinly(c);
 		conn_ready(c);
 		break;
+	case CONN_QUEUED:
+		lane_forget(c);
+		conn_note(er, c->user, BUDGET_UNRECORDED);
+		conn_refuse(c, REASON_NO_ENGINE);
+		break;
+	case CONN_JUDGING:
+		break;
 	case CONN_RECORDING:
 		conn_unrecorded(c);
 		break;
@@ -131,6 +138,22 @@ static bool frame_ok(struct conn *c, int fd[FDS_MAX], unsigned fds_n, const char
 	return true;
 }
 
+/* What a shim let pass while we were away; more than that many in one process's life is no count.
+ */
+#define UNJUDGED_MAX 1000000u
+
+static void note_unjudged(struct conn *c)
+{
+	uint32_t n = c->frame.head.unjudged;
+
+	if (!n)
+		return;
+	conn_note(c->role, c->user, BUDGET_UNJUDGED);
+	n = (n < UNJUDGED_MAX ? n : UNJUDGED_MAX) - 1;
+	c->user->count[BUDGET_UNJUDGED] += n;
+	c->role->counters.total[BUDGET_UNJUDGED] += n;
+}
+
 /* The frame is here: check it, charge it, and judge when it is known who sent it. Closes fd. */
 static void take_frame(struct conn *c, int fd[FDS_MAX], unsigned fds_n)
 {
@@ -155,6 +178,7 @@ static void take_frame(struct conn *c, int fd[FDS_MAX], unsigned fds_n)
 		return;
 	}
 	c->charged = c->frame.head.request_bytes;
+	note_unjudged(c);
 	c->state = CONN_IDENTIFYING;
 	if (!c->identified)
 		loop_timer_set(er->loop, &c->timer, c->arrived_ns + AICP_IDENTIFY_MS_MAX * MS);
@@ -244,6 +268,7 @@ static struct conn *conn_new(struct engine_role *er, int fd, const struct ucred 
 	c->uid = peer->uid;
 	c->gid = peer->gid;
 	c->memfd = -1;
+	c->body = -1;
 	c->message = BUF_INIT(sizeof(er->in));
 	c->answer = BUF_INIT(AICP_SHIM_ANSWER_BYTES_MAX);
 	c->arrived_ns = loop_mono_ns();

@@ -3,10 +3,8 @@
  * From a frame and an identity to a verdict: judge → record → verdict. A verdict leaves only when
  * the ledger has said that its record is durable.
  */
-#include "io/append.h"
 #include "io/engine_role.h"
 #include "io/log.h"
-#include "io/memfd.h"
 
 #include "base/hex.h"
 
@@ -45,6 +43,8 @@ void conn_close(struct conn *c)
 	loop_timer_clear(er->loop, &c->timer);
 	if (c->memfd >= 0)
 		close(c->memfd);
+	if (c->body >= 0)
+		close(c->body);
 	close(c->fd);
 	budget_refund(c->user, c->charged);
 	if (c->over_budget)
@@ -64,15 +64,27 @@ void conn_close(struct conn *c)
 		loop_timer_set(er->loop, &er->stop, 0);
 }
 
+static void pass_body(struct msghdr *msg, char *control, int fd)
+{
+	msg->msg_control = control;
+	msg->msg_controllen = CMSG_SPACE(sizeof(fd));
+	CMSG_FIRSTHDR(msg)->cmsg_level = SOL_SOCKET;
+	CMSG_FIRSTHDR(msg)->cmsg_type = SCM_RIGHTS;
+	CMSG_FIRSTHDR(msg)->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(CMSG_FIRSTHDR(msg)), &fd, sizeof(fd));
+}
+
 /* The one message that a shim gets, and the end. */
 static void finish(struct conn *c, enum aicp_shim_action action, struct span answer)
 {
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
 	struct aicp_shim_verdict head = {
 		.magic = AICP_SHIM_MAGIC,
 		.version = AICP_SHIM_VERSION,
 		.type = AICP_SHIM_VERDICT,
 		.action = action,
 		.answer_bytes = (uint32_t)answer.n,
+		.body_bytes = action == AICP_SHIM_REWRITE ? c->body_bytes : 0,
 	};
 	struct iovec iov[2] = {
 		{&head, sizeof(head)}, {(void *)(uintptr_t)answer.p, answer.n}, /* only read */
@@ -82,13 +94,21 @@ static void finish(struct conn *c, enum aicp_shim_action action, struct span ans
 
 	_Static_assert(ENGINE_ID_BYTES < sizeof(head.decision_id), "an id and a NUL fit");
 	memcpy(head.decision_id, c->decision, ENGINE_ID_BYTES);
+	if (action == AICP_SHIM_REWRITE)
+		pass_body(&msg, control, c->body);
 	if (sendmsg(c->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		conn_note(er, c->user, BUDGET_ABANDONED);
-	else if (action == AICP_SHIM_PASS)
+	else if (action != AICP_SHIM_ANSWER)
 		er->counters.passed++;
 	else
 		er->counters.refused++;
 	conn_close(c);
+}
+
+/* What was judged may leave: as it came, or with the body that redaction made of it. */
+static void release(struct conn *c)
+{
+	finish(c, c->body >= 0 ? AICP_SHIM_REWRITE : AICP_SHIM_PASS, SPAN_NULL);
 }
 
 static int64_t random_bytes(void *p, size_t n)
@@ -106,7 +126,7 @@ void conn_refuse(struct conn *c, enum reason reason)
 {
 	struct engine_role *er = c->role;
 
-	if (engine_mode(er->engine) == MODE_MONITOR) {
+	if (er->mode == MODE_MONITOR) {
 		finish(c, AICP_SHIM_PASS, SPAN_NULL);
 		return;
 	}
@@ -117,7 +137,7 @@ void conn_refuse(struct conn *c, enum reason reason)
 		hex_encode(span_of(id, sizeof(id)), c->decision);
 	}
 	buf_clear(&er->out);
-	if (engine_refuse(er->engine, c->frame.host, c->decision, reason, &er->out) < 0)
+	if (engine_refuse(er->light.engine, c->frame.host, c->decision, reason, &er->out) < 0)
 		buf_clear(&er->out);
 	finish(c, AICP_SHIM_ANSWER, buf_span(&er->out));
 }
@@ -130,86 +150,16 @@ void conn_unrecorded(struct conn *c)
 	if (!c->pass) {
 		conn_note(er, c->user, BUDGET_UNRECORDED);
 		finish(c, AICP_SHIM_ANSWER, buf_span(&c->answer));
-	} else if (er->fail == CONFIG_FAIL_OPEN || engine_mode(er->engine) == MODE_MONITOR) {
+	} else if (er->fail == CONFIG_FAIL_OPEN || er->mode == MODE_MONITOR) {
 		conn_note(er, c->user, BUDGET_FAIL_OPEN);
-		finish(c, AICP_SHIM_PASS, SPAN_NULL);
+		release(c);
 	} else {
 		conn_note(er, c->user, BUDGET_UNRECORDED);
 		conn_refuse(c, REASON_NO_RECORD);
 	}
 }
 
-/* The bytes to judge: in the frame, or read from the memfd now that its turn has come. 0, > 0 when
- * the memfd is wrong. */
-static int request_bytes(struct conn *c, struct span *ret_bytes)
-{
-	struct engine_role *er = c->role;
-	int r;
-
-	if (!c->frame.has_memfd) {
-		*ret_bytes = c->frame.request;
-		return 0;
-	}
-	r = memfd_check(c->memfd, c->frame.head.request_bytes);
-	if (r)
-		return r;
-	buf_clear(&er->request);
-	r = memfd_read(c->memfd, c->frame.head.request_bytes, &er->request);
-	if (!r)
-		*ret_bytes = buf_span(&er->request);
-	return r;
-}
-
-/* Ids that begin with the time (in steps of 2^24 ns) stand together in the ledger's index; wholly
- * random ones each touch a page of their own, which halves what the ledger can take. */
-#define ID_TIME_BYTES 5
-
-static void put_time(uint8_t *id, int64_t wall_ns)
-{
-	uint64_t t = (uint64_t)wall_ns >> 24;
-
-	for (int i = ID_TIME_BYTES; i-- > 0; t >>= 8)
-		id[i] = (uint8_t)t;
-}
-
-/* Judges, and puts the record into er->record. 0 or -errno. */
-static int decide(struct conn *c, struct span bytes)
-{
-	struct engine_role *er = c->role;
-	struct engine_request q = {
-		.kind = (enum aicp_shim_kind)c->frame.head.kind,
-		.host = c->frame.host,
-		.bytes = (uint8_t *)(uintptr_t)bytes.p, /* our own copy in both cases */
-		.bytes_n = bytes.n,
-		.coverage = "shim",
-		.who = &c->who,
-		.now_ns = loop_wall_ns(),
-	};
-	struct engine_decision d;
-	int r;
-
-	if (random_bytes(q.random, sizeof(q.random)) != sizeof(q.random))
-		return -EIO;
-	put_time(q.random, q.now_ns);
-	er->counters.requests++;
-	engine_judge(er->engine, &q, &d);
-	memcpy(c->decision, d.id, sizeof(c->decision));
-	c->pass = d.pass;
-	r = d.pass ? 0 : engine_answer(&d, _REASON_COUNT, &c->answer);
-	if (!r)
-		r = engine_record(er->engine, &q, &d, (loop_mono_ns() - c->arrived_ns) / 1000,
-				  &er->out);
-	buf_clear(&er->record);
-	if (!r)
-		r = append_begin(&er->record, RECORD_DECISION, !d.pass);
-	if (!r)
-		r = buf_put(&er->record, buf_span(&er->out));
-	return r;
-}
-
-/* Behind this the shim has given up, and a record that comes later would say what did not happen.
- */
-static int64_t verdict_due(const struct conn *c)
+int64_t conn_due(const struct conn *c)
 {
 	int64_t wait_ms = AICP_SHIM_WAIT_MS - AICP_VERDICT_MARGIN_MS;
 
@@ -217,39 +167,34 @@ static int64_t verdict_due(const struct conn *c)
 	return c->arrived_ns + wait_ms * MS;
 }
 
-static void judge(struct conn *c)
+void conn_judged(struct conn *c, int outcome, struct span append)
 {
 	struct engine_role *er = c->role;
-	struct span bytes = SPAN_NULL;
-	int r = request_bytes(c, &bytes);
 
-	if (r > 0) {
+	if (outcome > 0) {
 		conn_note(er, c->user, BUDGET_BAD_FRAME);
 		conn_refuse(c, REASON_MALFORMED);
 		return;
 	}
-	if (!r)
-		r = decide(c, bytes);
-	if (er->request.n) {
-		explicit_bzero(er->request.p, er->request.n);
-		buf_clear(&er->request);
-	}
-	if (r < 0) {
-		log_limited(LOG_ERROR, "judge", "a request could not be judged: %s", strerror(-r));
+	if (outcome < 0) {
+		log_limited(LOG_ERROR, "judge", "a request could not be judged: %s",
+			    strerror(-outcome));
 		conn_refuse(c, REASON_INTERNAL);
 		return;
 	}
+	er->counters.requests++;
 	c->state = CONN_RECORDING;
-	loop_timer_set(er->loop, &c->timer, verdict_due(c));
-	r = peer_send(&er->ledger, LINK_APPEND, c->id, buf_span(&er->record), -1);
-	if (r < 0)
+	/* Behind this the shim has given up, and a record that comes later would say what did not
+	 * happen. */
+	loop_timer_set(er->loop, &c->timer, conn_due(c));
+	if (peer_send(&er->ledger, LINK_APPEND, c->id, append, -1) < 0)
 		conn_unrecorded(c);
 }
 
 void conn_ready(struct conn *c)
 {
 	if (c->state == CONN_IDENTIFYING && c->identified)
-		judge(c);
+		lane_judge(c);
 }
 
 /* What is known without the reader. */
@@ -291,7 +236,7 @@ void conn_durable(struct engine_role *er, uint64_t id)
 	if (!c || c->state != CONN_RECORDING)
 		return;
 	if (c->pass)
-		finish(c, AICP_SHIM_PASS, SPAN_NULL);
+		release(c);
 	else
 		finish(c, AICP_SHIM_ANSWER, buf_span(&c->answer));
 }

@@ -14,8 +14,8 @@
 static const char *const count_name[_BUDGET_COUNTS] = {
 	[BUDGET_OVER] = "over_budget",	    [BUDGET_BAD_FRAME] = "malformed_frames",
 	[BUDGET_NO_FRAME] = "no_frame",	    [BUDGET_CLOSED] = "closed",
-	[BUDGET_FAIL_OPEN] = "failed_open", [BUDGET_UNRECORDED] = "unrecorded",
-	[BUDGET_ABANDONED] = "abandoned",
+	[BUDGET_FAIL_OPEN] = "failed_open", [BUDGET_UNJUDGED] = "unjudged",
+	[BUDGET_UNRECORDED] = "unrecorded", [BUDGET_ABANDONED] = "abandoned",
 };
 
 static void send_answer(struct engine_role *er, uint64_t id)
@@ -59,7 +59,7 @@ static void answer_status(struct engine_role *er, uint64_t id)
 
 	begin(er, &w, 200);
 	json_write_object(&w, "body");
-	json_write_str(&w, "mode", mode_name(engine_mode(er->engine)));
+	json_write_str(&w, "mode", mode_name(er->mode));
 	json_write_str(&w, "fail", er->fail == CONFIG_FAIL_OPEN ? "open" : "closed");
 	json_write_str(&w, "tier", er->rootless ? "cooperative" : "host");
 	json_write_int(&w, "policies", (int64_t)policy_set_count(er->policies));
@@ -148,7 +148,7 @@ static void answer_dry_run(struct engine_role *er, uint64_t id, const struct fie
 		return;
 	}
 	buf_clear(&er->record);
-	r = engine_dry_run(er->engine, facts, &er->record);
+	r = engine_dry_run(er->light.engine, facts, &er->record);
 	if (r < 0 || er->record.err) {
 		answer_error(er, id, 500, "the engine is out of memory");
 		return;

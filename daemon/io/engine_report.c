@@ -18,6 +18,7 @@ static const struct {
 	[BUDGET_NO_FRAME] = {RECORD_COVERAGE_GAP, "no-frame"},
 	[BUDGET_CLOSED] = {RECORD_THROTTLED, "too-many-connections"},
 	[BUDGET_FAIL_OPEN] = {RECORD_FAIL_OPEN, "no-record"},
+	[BUDGET_UNJUDGED] = {RECORD_FAIL_OPEN, "no-engine"},
 	[BUDGET_UNRECORDED] = {RECORD_LOSS, "no-record"},
 	[BUDGET_ABANDONED] = {RECORD_COVERAGE_GAP, "abandoned"},
 };

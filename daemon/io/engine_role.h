@@ -6,10 +6,13 @@
 #include "io/budget.h"
 #include "io/role.h"
 #include "io/shim_frame.h"
+#include "io/worker.h"
 
 enum conn_state {
 	CONN_READING, /* no frame yet */
 	CONN_IDENTIFYING, /* frame is here, the reader's answer is not */
+	CONN_QUEUED, /* waits for the thread that judges large requests */
+	CONN_JUDGING, /* the thread has it: nobody else may touch it */
 	CONN_RECORDING, /* judged; not durable yet */
 };
 
@@ -34,7 +37,10 @@ struct conn {
 	struct identity who; /* into identity */
 	char decision[ENGINE_ID_BYTES + 1];
 	bool pass;
+	int body; /* memfd of what redaction made of the body, or -1 */
+	uint32_t body_bytes;
 	struct buf answer; /* of a refusal */
+	struct conn *queued; /* the next in the queue of large requests */
 };
 
 /* Since the engine began; for status. */
@@ -43,9 +49,21 @@ struct engine_counters {
 	uint64_t total[_BUDGET_COUNTS];
 };
 
+/* What judging needs, once for the loop and once for the thread. */
+struct lane {
+	struct engine *engine;
+	struct buf request, body, record; /* scratch; record is the payload of LINK_APPEND */
+};
+
 struct engine_role {
 	struct loop *loop;
-	struct engine *engine;
+	struct lane light, heavy;
+	struct worker *judge; /* runs the heavy lane */
+	struct conn *heavy_queue; /* the smallest first */
+	struct conn *heavy_conn; /* the one that the thread has */
+	int heavy_outcome;
+	bool heavy_stale; /* its rules are older than the light lane's */
+	struct worker *loader; /* loads rules */
 	struct peer warden, reader, ledger, api;
 	struct loop_source listener;
 	struct loop_timer listen_again, report, stop;
@@ -53,6 +71,8 @@ struct engine_role {
 	/* what the bundle said */
 	bool rootless;
 	enum config_fail fail;
+	enum mode mode;
+	uint8_t key[ROLE_KEY_BYTES];
 	struct policy_set *policies;
 	struct provider_set *providers;
 	/* connections */
@@ -68,7 +88,7 @@ struct engine_role {
 	enum budget_count report_count;
 	/* a reload that api asked for */
 	uint64_t reload_asker;
-	struct buf request, record, out; /* scratch */
+	struct buf record, out; /* scratch */
 	uint8_t in[sizeof(struct aicp_shim_request) + AICP_HOST_BYTES_MAX +
 		   AICP_SHIM_INLINE_BYTES_MAX + 1];
 };
@@ -90,6 +110,11 @@ void conn_refuse(struct conn *c, enum reason reason);
 void conn_unrecorded(struct conn *c);
 /* What is known without the reader. */
 void conn_identify_thinly(struct conn *c);
+/* The lane's word: 0 with the payload of LINK_APPEND; > 0: the memfd is not as announced; -errno. c
+ * may be gone afterwards. */
+void conn_judged(struct conn *c, int outcome, struct span append);
+/* When the shim stops waiting, less a margin; monotonic. */
+int64_t conn_due(const struct conn *c);
 /* Judges when both frame and identity are here; c may be gone afterwards. */
 void conn_ready(struct conn *c);
 /* Answers to what was asked about connection id; nothing when it is gone. */
@@ -105,6 +130,16 @@ void conn_ledger_gone(struct engine_role *er);
 unsigned conn_count(const struct engine_role *er);
 /* One more of these for user, to be reported to the ledger. */
 void conn_note(struct engine_role *er, struct budget_user *user, enum budget_count count);
+
+/* engine_lane.c: who judges it */
+MUST_CHECK int lane_init(struct engine_role *er);
+void lane_judge(struct conn *c); /* c may be gone afterwards */
+void lane_forget(struct conn *c); /* one that is queued */
+void lane_set_rules(struct engine_role *er);
+
+/* engine_rules.c: bundles */
+void rules_first(struct engine_role *er, struct role_bundle *bundle); /* owns bundle */
+void rules_take(struct engine_role *er, const struct link_message *message);
 
 /* engine_report.c: counts become records */
 void report_tick(struct loop_timer *timer);

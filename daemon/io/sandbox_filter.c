@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -68,10 +69,8 @@ static const int everyone[] = {
 };
 
 static const int engine[] = {
-	CALL(accept4),
-	CALL(getsockopt),
-	CALL(getsockname),
-	CALLS_END,
+	CALL(accept4),	       CALL(getsockopt), CALL(getsockname),
+	CALL(set_robust_list), CALL(rseq),	 CALLS_END,
 };
 
 /* What SQLite and the ledger's key files need below a folder that is theirs. */
@@ -117,10 +116,19 @@ static const struct {
 	int call;
 	int error;
 } refused[] = {
-	{CALL(openat), EACCES},	  {CALL(open), EACCES},	      {CALL(stat), EACCES},
-	{CALL(access), EACCES},	  {CALL(readlink), EACCES},   {CALL(ioctl), ENOTTY},
-	{CALL(prctl), EPERM},	  {CALL(membarrier), ENOSYS}, {CALL(rseq), ENOSYS},
-	{CALL(prlimit64), EPERM}, {CALL(fchown), EPERM}, /* SQLite, when it reads as root */
+	{CALL(openat), EACCES},
+	{CALL(open), EACCES},
+	{CALL(stat), EACCES},
+	{CALL(access), EACCES},
+	{CALL(readlink), EACCES},
+	{CALL(ioctl), ENOTTY},
+	{CALL(prctl), EPERM},
+	{CALL(membarrier), ENOSYS},
+	{CALL(rseq), ENOSYS},
+	{CALL(prlimit64), EPERM},
+	/* Its flags lie in memory, where no filter sees them; the C library then takes clone. */
+	{CALL(clone3), ENOSYS},
+	{CALL(fchown), EPERM}, /* SQLite, when it reads as root */
 };
 
 static bool has(const int *calls, int call)
@@ -155,6 +163,13 @@ static int allow_memory(scmp_filter_ctx filter)
 	return r;
 }
 
+/* Threads of this process, never another process. */
+static int allow_threads(scmp_filter_ctx filter)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(clone), 1,
+				SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+}
+
 static int refuse(scmp_filter_ctx filter, enum link_role role)
 {
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
@@ -181,6 +196,9 @@ int sandbox_filter(enum link_role role)
 		r = allow(filter, calls_of[role]);
 	if (!r)
 		r = allow_memory(filter);
+	/* The engine alone has threads: for large requests and for loading rules. */
+	if (!r && role == LINK_ENGINE)
+		r = allow_threads(filter);
 	if (!r)
 		r = refuse(filter, role);
 	if (!r)

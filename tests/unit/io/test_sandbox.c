@@ -64,7 +64,7 @@ static void nobody_leaves(void **state)
 		{"listen", SYS_listen, -1, 0, 0},
 		{"execve", SYS_execve, (long)"/bin/true", 0, 0},
 		{"execveat", SYS_execveat, -1, (long)"", 0},
-		{"clone", SYS_clone, SIGCHLD, 0, 0},
+		{"clone of a process", SYS_clone, SIGCHLD, 0, 0},
 		{"ptrace", SYS_ptrace, 0, 0, 0},
 		{"process_vm_readv", SYS_process_vm_readv, 1, 0, 0},
 		{"kill", SYS_kill, 1, 0, 0},
