@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "ledger/keys.h"
 #include "ledger/ledger_private.h"
+#include "ledger/read_ahead.h"
 #include "ledger/reader.h"
 #include "ledger/statefile.h"
 
@@ -19,7 +20,8 @@ DEFINE_FREEP(struct reader, reader_free)
 struct verify {
 	const struct verify_request *request;
 	struct report *report;
-	struct reader *reader;
+	struct reader *reader; /* checkpoints and tiles */
+	struct reader *leaves;
 	struct hash_ctx *ctx;
 	struct note_key key; /* of whatever log: its public key counts */
 	bool key_seen; /* the log it names is here */
@@ -164,7 +166,7 @@ static int check_shard(struct verify *v, uint64_t end_id)
 	if (r == 0)
 		r = look(v);
 	if (r == 0)
-		r = reader_leaves(v->reader, v->shard.first_id, end_id, check_leaf, v);
+		r = read_ahead(v->leaves, v->shard.first_id, end_id, check_leaf, v);
 	if (r == 0 && v->shard.first_id + v->audit.tree.size != end_id)
 		r = report_invalid_at(v->report, v->audit.tree.size,
 				      "the record is missing from the database");
@@ -336,6 +338,8 @@ static int run(struct verify *v, int dir_fd, struct buf *error)
 		     : r == -EACCES ? "may not be read by this user; run as root"
 				    : "is no readable ledger of this version");
 	if (r == 0)
+		r = reader_open(v->request->state_dir, &v->leaves);
+	if (r == 0)
 		r = find_ends(v);
 	return r != 0 ? r : check_all(v);
 }
@@ -367,6 +371,7 @@ int verify_state(const struct verify_request *request, struct report *ret_report
 		v.anchored = true;
 	}
 	r = run(&v, dir_fd, error);
+	reader_free(v.leaves);
 	reader_free(v.reader);
 	buf_deinit(&v.note);
 	if (r == -EUCLEAN && v.reader) {

@@ -81,11 +81,28 @@ static bool escape(struct cursor *c)
 	return code != '\b' && code != '\t' && code != '\n' && code != '\f' && code != '\r';
 }
 
+/* Is any of eight bytes a quote, a backslash, a control character or not ASCII? By the classic test
+ * for a zero byte; it may say yes where the answer is no, never the other way. */
+static bool any_special(const uint8_t *p)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
+	uint64_t v, quote, backslash;
+
+	memcpy(&v, p, sizeof(v));
+	quote = v ^ ones * '"';
+	backslash = v ^ ones * '\\';
+	return ((v - ones * 0x20) | (quote - ones) | (backslash - ones) | v) & high;
+}
+
 static bool string(struct cursor *c)
 {
 	if (!take(c, '"'))
 		return false;
 	while (c->p < c->end) {
+		while (c->end - c->p >= 8 && !any_special(c->p))
+			c->p += 8;
+		if (c->p == c->end)
+			return false;
 		if (plain[*c->p]) {
 			c->p++;
 		} else if (*c->p == '"') {
