@@ -48,7 +48,7 @@ static const struct cmd ledger_table[] = {
 	 "\nExit code 0 when anchored, 3 when intact but not anchored, 1 when invalid.\n",
 	 NULL, 0},
 	{"show", cmd_ledger_show, "[OPTION]... [SEQ]",
-	 "One record, or the newest; or the newest checkpoint",
+	 "A summary of the log; one record; or the newest checkpoint",
 	 LEDGER_DIR "  --checkpoint      the newest signed checkpoint\n", NULL, 0},
 	{"export", cmd_ledger_export, "[OPTION]...",
 	 "Records as JSON, CSV or a bundle that aicp-verify reads",
