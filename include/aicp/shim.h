@@ -14,9 +14,10 @@
  * and shrinking, when AICP_SHIM_F_MEMFD is set.
  *
  * Verdict message: struct aicp_shim_verdict, then answer_bytes of a whole HTTP response to serve
- * (AICP_SHIM_ANSWER), which ends its connection. With AICP_SHIM_REWRITE one SCM_RIGHTS passes a sealed memfd of
- * exactly body_bytes: the body that leaves in place of the judged one, decoded, under the program's own head, in which
- * Content-Length is set to it and what framed, coded or digested the old body is dropped.
+ * (AICP_SHIM_ANSWER), which ends its connection. With AICP_SHIM_REWRITE one SCM_RIGHTS passes a
+ * sealed memfd of exactly body_bytes: the body that leaves in place of the judged one, decoded,
+ * under the program's own head, in which Content-Length is set to it and what framed, coded or
+ * digested the old body is dropped.
  *
  * All integers are little-endian; reserved fields are zero and receivers refuse others.
  */
@@ -68,8 +69,9 @@ struct aicp_shim_request {
 	uint32_t request_bytes;
 	uint32_t head_bytes; /* of the request head with its empty line, as the shim parsed it; a
 				claim */
-	uint32_t unjudged; /* requests this process let pass since it last said so, because the engine could not be
-			    * asked (fail: open, or monitor mode); a claim, counted in the ledger */
+	uint32_t unjudged; /* requests this process let pass since it last said so, because the
+			    * engine could not be asked (fail: open, or monitor mode); a claim,
+			    * counted in the ledger */
 };
 
 struct aicp_shim_verdict {
