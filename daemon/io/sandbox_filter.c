@@ -102,7 +102,10 @@ static const int courier[] = {CALLS_END};
 
 /* Reads /proc and hashes executables; setitimer is its watchdog. */
 static const int reader[] = {
-	CALL(openat), CALL(open), CALL(readlink), CALL(readlinkat), CALL(setitimer), CALLS_END,
+	CALL(readlink),
+	CALL(readlinkat),
+	CALL(setitimer),
+	CALLS_END,
 };
 
 static const int *const calls_of[_LINK_ROLE_COUNT] = {
@@ -163,6 +166,15 @@ static int allow_memory(scmp_filter_ctx filter)
 	return r;
 }
 
+/* Only to read: who may look into every process could otherwise write /proc/PID/mem. */
+static int allow_reading(scmp_filter_ctx filter)
+{
+	const unsigned write_bits = O_ACCMODE | O_CREAT | O_TRUNC;
+
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(openat), 1,
+				SCMP_A2(SCMP_CMP_MASKED_EQ, write_bits, 0));
+}
+
 /* Threads of this process, never another process. */
 static int allow_threads(scmp_filter_ctx filter)
 {
@@ -175,6 +187,9 @@ static int refuse(scmp_filter_ctx filter, enum link_role role)
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
 		int r = 0;
 
+		/* A rule without a condition would win over allow_reading(). */
+		if (role == LINK_READER && refused[i].call == CALL(openat))
+			continue;
 		if (!has(calls_of[role], refused[i].call))
 			r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(refused[i].error),
 					     refused[i].call, 0);
@@ -199,6 +214,8 @@ int sandbox_filter(enum link_role role)
 	/* The engine alone has threads: for large requests and for loading rules. */
 	if (!r && role == LINK_ENGINE)
 		r = allow_threads(filter);
+	if (!r && role == LINK_READER)
+		r = allow_reading(filter);
 	if (!r)
 		r = refuse(filter, role);
 	if (!r)

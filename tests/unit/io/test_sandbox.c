@@ -95,6 +95,18 @@ static void files_are_for_some(void **state)
 		struct call call;
 		int engine, ledger, api, courier, reader;
 	} rows[] = {
+		{{"openat to write", SYS_openat, AT_FDCWD, (long)"/dev/null", O_RDWR},
+		 EACCES,
+		 0,
+		 0,
+		 EACCES,
+		 KILLED},
+		{{"openat to make", SYS_openat, AT_FDCWD, (long)"/dev/null", O_CREAT},
+		 EACCES,
+		 0,
+		 0,
+		 EACCES,
+		 KILLED},
 		{{"openat", SYS_openat, AT_FDCWD, (long)"/dev/null", O_RDONLY},
 		 EACCES,
 		 0,
