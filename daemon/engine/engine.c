@@ -3,7 +3,6 @@
 
 #include "base/hex.h"
 #include "engine/credential.h"
-#include "http/request.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -54,6 +53,11 @@ void engine_free(struct engine *e)
 	json_scan_free(e->scan);
 	policy_eval_free(e->eval);
 	buf_deinit(&e->body);
+	rewrite_free(e->rewrite);
+	facts_free(e->again);
+	policy_eval_free(e->again_eval);
+	provider_segments_free(&e->segments);
+	provider_segments_free(&e->again_segments);
 	free(e);
 }
 
@@ -81,18 +85,18 @@ enum mode engine_mode(const struct engine *e)
 	return e->rules.mode;
 }
 
-struct verdict judge_effective(struct verdict v, enum mode mode)
+struct verdict judge_effective(struct verdict v, enum mode mode, bool can_redact)
 {
 	/* The reason is of what takes effect; only where nothing does, of what would have. */
 	enum verdict_action decisive = v.action > VERDICT_WARN ? v.action : v.would;
 
 	if (decisive == VERDICT_HOLD)
 		v.reason = REASON_CANNOT_HOLD;
-	else if (decisive == VERDICT_REDACT)
+	else if (decisive == VERDICT_REDACT && !can_redact)
 		v.reason = REASON_CANNOT_REWRITE;
-	if (v.would == VERDICT_HOLD || v.would == VERDICT_REDACT)
+	if (v.would == VERDICT_HOLD || (v.would == VERDICT_REDACT && !can_redact))
 		v.would = VERDICT_BLOCK;
-	if (v.action == VERDICT_HOLD || v.action == VERDICT_REDACT)
+	if (v.action == VERDICT_HOLD || (v.action == VERDICT_REDACT && !can_redact))
 		v.action = VERDICT_BLOCK;
 	/* Only here, so that no path to a refusal can forget that monitor mode stops nothing. */
 	if (mode == MODE_MONITOR)
@@ -160,19 +164,19 @@ static int put_identity(struct facts *f, const struct identity *who)
 }
 
 /* Facts that need no look at the request's bytes. */
-static int put_frame(struct engine *e, const struct engine_request *q,
+static int put_frame(struct facts *facts, const struct engine_request *q,
 		     const struct engine_decision *d)
 {
-	int r = judge_time(e->facts, q->now_ns);
+	int r = judge_time(facts, q->now_ns);
 
 	if (!r)
-		r = put_identity(e->facts, q->who);
+		r = put_identity(facts, q->who);
 	if (!r)
-		r = put_text(e->facts, FACT_COVERAGE, span_str(q->coverage));
+		r = put_text(facts, FACT_COVERAGE, span_str(q->coverage));
 	if (!r)
-		r = put_text(e->facts, FACT_SERVER_ADDRESS, q->host);
+		r = put_text(facts, FACT_SERVER_ADDRESS, q->host);
 	if (!r && d->provider)
-		r = put_text(e->facts, FACT_PROVIDER, provider_name(d->provider));
+		r = put_text(facts, FACT_PROVIDER, provider_name(d->provider));
 	return r;
 }
 
@@ -275,27 +279,28 @@ static int read_request(struct engine *e, const struct engine_request *q,
 			const struct engine_decision *d, struct reading *reading)
 {
 	struct credential credential;
-	struct http_request http = {0};
+	struct http_request *http = &e->http;
 	struct http_fault fault = {0};
 	int outcome, r;
 
-	outcome = http_request_whole(span_of(q->bytes, q->bytes_n), &e->body, &http, &fault);
+	outcome = http_request_whole(span_of(q->bytes, q->bytes_n), &e->body, http, &fault);
 	if (outcome < 0)
 		return outcome;
 	if (reading->reason == _REASON_COUNT)
 		*reading = read_outcome(outcome, &fault);
-	if (!http.head.method.n)
+	if (!http->head.method.n)
 		return 0;
+	e->sealed = judge_sealed(&http->head);
 
-	r = credential_scrub(q->bytes, q->bytes_n, &http.head,
+	r = credential_scrub(q->bytes, q->bytes_n, &http->head,
 			     span_of(e->rules.key, sizeof(e->rules.key)), &credential);
 	if (r < 0)
 		return r;
 	r = put_text(e->facts, FACT_CREDENTIAL, span_str(credential.fingerprint));
 	if (!r)
-		r = put_head(e->facts, &http.head, http.content.n);
+		r = put_head(e->facts, &http->head, http->content.n);
 	if (!r && reading->reason == _REASON_COUNT)
-		r = read_call(e, q, d, &http, reading);
+		r = read_call(e, q, d, http, reading);
 	return r;
 }
 
@@ -322,7 +327,7 @@ static struct verdict judge(struct engine *e, const struct engine_request *q,
 			    const struct engine_decision *d)
 {
 	struct reading reading = read_kind(q->kind);
-	int r = put_frame(e, q, d);
+	int r = put_frame(e->facts, q, d);
 
 	if (!r && q->bytes_n)
 		r = read_request(e, q, d, &reading);
@@ -340,6 +345,29 @@ static struct verdict judge(struct engine *e, const struct engine_request *q,
 	return policy_evaluate(e->rules.policies, e->eval, e->facts, e->rules.mode);
 }
 
+int judge_again(struct engine *e, const struct engine_request *q, const struct engine_decision *d,
+		struct span body, struct verdict *ret_verdict)
+{
+	struct span credential = facts_get(e->facts, FACT_CREDENTIAL)->text;
+	struct verdict v = VERDICT_DENY_DEFAULT;
+	int r;
+
+	facts_reset(e->again);
+	r = put_frame(e->again, q, d);
+	if (!r)
+		r = put_text(e->again, FACT_CREDENTIAL, credential);
+	if (!r)
+		r = put_head(e->again, &e->http.head, body.n);
+	if (!r)
+		r = provider_request(d->provider, &e->http.head, body, e->scan, e->again);
+	if (r < 0)
+		return r;
+	if (r == PARSE_DONE)
+		v = policy_evaluate(e->rules.policies, e->again_eval, e->again, e->rules.mode);
+	*ret_verdict = v;
+	return 0;
+}
+
 /* As the facts have it: only what reads as a request names an operation. */
 static bool in_array(const struct provider *provider, const struct facts *facts)
 {
@@ -353,16 +381,30 @@ void engine_judge(struct engine *e, const struct engine_request *q,
 		  struct engine_decision *ret_decision)
 {
 	struct engine_decision d = {.verdict = VERDICT_DENY_DEFAULT};
+	struct verdict v;
+	bool can_redact;
+	int r;
 
 	facts_reset(e->facts);
 	e->evaluated = false;
+	e->sealed = false;
+	e->http = (struct http_request){0};
 	hex_encode(span_of(q->random, sizeof(q->random)), d.id);
 	if (e->has_rules) {
 		if (e->rules.providers)
 			d.provider = provider_set_host(e->rules.providers, q->host);
-		d.verdict = judge_effective(judge(e, q, &d), e->rules.mode);
+		v = judge(e, q, &d);
+		can_redact = q->can_rewrite && !e->sealed;
+		if (can_redact && v.action == VERDICT_REDACT) {
+			r = judge_redact(e, q, &d, &v);
+			if (r < 0)
+				v = refuse(REASON_INTERNAL);
+			can_redact = r == PARSE_DONE;
+		}
+		d.verdict = judge_effective(v, e->rules.mode, can_redact);
 		d.refusal_in_array = in_array(d.provider, e->facts);
 	}
-	d.pass = d.verdict.action <= VERDICT_WARN;
+	/* What is to be redacted and cannot be has become a block. */
+	d.pass = d.verdict.action <= VERDICT_REDACT;
 	*ret_decision = d;
 }

@@ -38,6 +38,7 @@ struct engine_request {
 	uint8_t *bytes; /* the request as it would leave; credentials in it are overwritten */
 	size_t bytes_n;
 	const char *coverage; /* "shim" */
+	bool can_rewrite; /* the witness can send another body in place of this one's */
 	const struct identity *who;
 	int64_t now_ns; /* wall clock, UTC, since 1970 */
 	uint8_t random[ENGINE_ID_BYTES / 2];
@@ -49,9 +50,17 @@ struct engine_decision {
 	const struct provider *provider; /* NULL when the host is not governed */
 	bool refusal_in_array; /* see provider_refusal_in_array() */
 	bool pass;
+	/* With VERDICT_REDACT, which always passes: the body that has to leave in place of the
+	 * request's, without chunking and compression (Content-Encoding has to go, and
+	 * Content-Length is its length); borrowed from the engine until it judges again. Else
+	 * empty.
+	 */
+	struct span rewritten;
+	size_t redactions; /* places that were replaced in it */
 };
 
-/* Judges one request. Cannot fail: what cannot be judged is blocked with a reason. The engine keeps
+/* Judges one request, and where policies redact and the request lets it, makes the body that has to
+ * leave instead. Cannot fail: what cannot be judged is blocked with a reason. The engine keeps
  * the facts until the next call, for the functions below. */
 void engine_judge(struct engine *engine, const struct engine_request *request,
 		  struct engine_decision *ret_decision);

@@ -5,6 +5,8 @@
 #include "engine/engine.h"
 
 #include "base/json.h"
+#include "engine/rewrite.h"
+#include "http/request.h"
 
 struct engine {
 	struct engine_rules rules;
@@ -14,10 +16,33 @@ struct engine {
 	struct json_scan *scan;
 	struct policy_eval *eval;
 	struct buf body; /* decoded body of the request in hand */
+	struct http_request http; /* the request in hand; empty without a whole head */
+	bool sealed; /* its body must not change: signed, digested, or followed by trailers */
+	/* for redacting; made when first needed */
+	struct rewrite *rewrite;
+	struct facts *again; /* facts of the rewritten body */
+	struct policy_eval *again_eval;
+	struct provider_segments segments, again_segments;
 };
 
-/* Holding and redacting act as block with a reason that says so; monitor mode stops nothing. */
-struct verdict judge_effective(struct verdict verdict, enum mode mode);
+/* Reads and judges a body in place of the one in hand, into again and again_eval: what a second
+ * look at the same request would give. 0 or -errno. */
+MUST_CHECK int judge_again(struct engine *engine, const struct engine_request *request,
+			   const struct engine_decision *decision, struct span body,
+			   struct verdict *ret_verdict);
+
+/* What policies that redact found is replaced; sets ret_decision's rewritten and redactions.
+ * PARSE_DONE; PARSE_E_BAD when the request cannot leave rewritten; -ENOMEM. */
+MUST_CHECK int judge_redact(struct engine *engine, const struct engine_request *request,
+			    struct engine_decision *decision, const struct verdict *verdict);
+
+/* Does the head say that the body must arrive as it is? To be asked before credentials are
+ * overwritten. */
+bool judge_sealed(const struct message *head);
+
+/* Holding acts as block with a reason that says so, and so does redacting unless it can be done;
+ * monitor mode stops nothing. */
+struct verdict judge_effective(struct verdict verdict, enum mode mode, bool can_redact);
 
 /* Sets the facts of time (UTC). 0 or -ENOMEM. */
 MUST_CHECK int judge_time(struct facts *facts, int64_t now_ns);
