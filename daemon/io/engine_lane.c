@@ -50,6 +50,21 @@ static int request_bytes(struct lane *lane, struct conn *c, struct span *ret_byt
 	return r;
 }
 
+/* What redaction made of the body, as it travels to the shim. 0 or -errno. */
+static int keep_rewritten(struct conn *c, struct span body)
+{
+	int fd;
+
+	if (!body.n)
+		return 0;
+	fd = memfd_make("aicp-body", body);
+	if (fd < 0)
+		return fd;
+	c->body = fd;
+	c->body_bytes = (uint32_t)body.n;
+	return 0;
+}
+
 /* Judges, and puts the record into the lane. 0 or -errno. */
 static int decide(struct lane *lane, struct conn *c, struct span bytes)
 {
@@ -59,6 +74,7 @@ static int decide(struct lane *lane, struct conn *c, struct span bytes)
 		.bytes = (uint8_t *)(uintptr_t)bytes.p, /* our own copy in both cases */
 		.bytes_n = bytes.n,
 		.coverage = "shim",
+		.can_rewrite = true,
 		.who = &c->who,
 		.now_ns = loop_wall_ns(),
 	};
@@ -70,7 +86,7 @@ static int decide(struct lane *lane, struct conn *c, struct span bytes)
 	engine_judge(lane->engine, &q, &d);
 	memcpy(c->decision, d.id, sizeof(c->decision));
 	c->pass = d.pass;
-	r = d.pass ? 0 : engine_answer(&d, _REASON_COUNT, &c->answer);
+	r = d.pass ? keep_rewritten(c, d.rewritten) : engine_answer(&d, _REASON_COUNT, &c->answer);
 	if (!r)
 		r = engine_record(lane->engine, &q, &d, (loop_mono_ns() - c->arrived_ns) / 1000,
 				  &lane->body);
