@@ -32,10 +32,13 @@ ALLOWED = [
 ]
 CARD = "Refund card 4111 1111 1111 1111, please."
 BLOCKED = [(name, CARD) for name, _ in ALLOWED]
-LATER = [
-    ("requests", "Prepare a wire transfer of 90,000 to our supplier.", "hold"),
-    ("openai chat", "Write to jane.doe@example.org that we are late.", "redact"),
+MAIL = "jane.doe@example.org"
+REDACTED = [
+    ("curl HTTP/1.1", "Write to %s that we are late." % MAIL),
+    ("openai chat", "Who is %s?" % MAIL),
+    ("anthropic messages", "Is %s a man or a woman?" % MAIL),
 ]
+HELD = ("requests", "Prepare a wire transfer of 90,000 to our supplier.")
 
 
 def paint(code, text):
@@ -114,18 +117,28 @@ def show_blocked(daemon):
         expect(report["status"] == 403 and requests == 0 and size == 0, "refused with 403; 0 bytes reached the provider")
 
 
-def show_later(daemon):
-    title("5. Hold and redact: this version cannot do them yet, so they refuse, and say so")
-    for name, prompt, action in LATER:
-        report, requests, size = ask(daemon, name, prompt)
-        expect(report["status"] == 403 and size == 0, "%s acts as block; 0 bytes reached the provider" % action)
+def show_redacted(daemon):
+    title("5. Redacted: policy no-mail-addresses; the rest of the request passes, byte for byte")
+    for name, prompt in REDACTED:
+        mark = wire.mark()
+        report, requests, _ = ask(daemon, name, prompt)
+        print("    left:    %s" % prompt.replace(MAIL, "[REDACTED:no-mail-addresses]"))
+        clean = not wire.reached(MAIL, mark) and wire.reached("[REDACTED:no-mail-addresses]", mark)
+        expect(report["status"] == 200 and requests == 1 and clean, "answered; the address never reached the provider")
+
+
+def show_held(daemon):
+    title("6. Held: this version cannot hold a request for a person yet, so it refuses, and says so")
+    name, prompt = HELD
+    report, _, size = ask(daemon, name, prompt)
+    expect(report["status"] == 403 and size == 0, "hold acts as block; 0 bytes reached the provider")
 
 
 def show_log(daemon):
-    title("6. The record: aicp log")
+    title("7. The record: aicp log")
     text = daemon.aicp("log", "--limit", "20").stdout
     print(textwrap.indent(text.rstrip("\n"), "    "))
-    total = len(ALLOWED) + len(BLOCKED) + len(LATER)
+    total = len(ALLOWED) + len(BLOCKED) + len(REDACTED) + 1
     decisions = daemon.decisions()
     expect(len(decisions) == total, "each of the %d decisions is recorded (%d found)" % (total, len(decisions)))
     refused = next(decision["execution_id"] for decision in decisions if decision["status"] == "blocked")
@@ -133,14 +146,14 @@ def show_log(daemon):
     shown = daemon.aicp("log", "show", refused)
     print(textwrap.indent(shown.stdout.rstrip("\n"), "      "))
     expect(shown.returncode == 0 and "no-card-numbers" in shown.stdout, "the operator can see why")
-    title("7. The ledger: aicp ledger verify")
+    title("8. The ledger: aicp ledger verify")
     verify = daemon.aicp("ledger", "verify")
     print(textwrap.indent((verify.stdout + verify.stderr).rstrip("\n"), "    "))
     expect(verify.returncode == 3, "the ledger is intact; it claims no more than that, as nothing outside anchors it yet")
 
 
 def show_killed(daemon):
-    title("8. The daemon is killed: governed requests stop with a reason, everything else goes on")
+    title("9. The daemon is killed: governed requests stop with a reason, everything else goes on")
     daemon.kill()
     report, _, size = ask(daemon, "requests", "Is anybody there?")
     expect(report["status"] == 403 and size == 0, "refused with 403; 0 bytes reached the provider")
@@ -151,7 +164,7 @@ def show_killed(daemon):
 
 def closing():
     title("Not in this version yet")
-    say("Holding requests for a person, redacting them, the kernel gate that also stops programs which avoid the shim "
+    say("Holding requests for a person, the kernel gate that also stops programs which avoid the shim "
         "(statically linked ones, or those started outside `aicp run`), the dashboard, and anchoring the ledger outside "
         "this host.")
     print()
@@ -183,7 +196,8 @@ def main():
     roles(daemon)
     show_allowed(daemon)
     show_blocked(daemon)
-    show_later(daemon)
+    show_redacted(daemon)
+    show_held(daemon)
     show_log(daemon)
     show_killed(daemon)
     status = closing()
