@@ -11,7 +11,7 @@ import sys
 import uuid
 
 import labclients
-from labdaemon import FORBIDDEN, Daemon
+from labdaemon import FORBIDDEN, SECRET, Daemon
 from tap import Tap
 from wirelog import Wirelog
 
@@ -94,6 +94,18 @@ def kept_alive(client, daemon):
     return wrong_refusal(client, reports[2], "the lab forbids this word")
 
 
+def redacted(client, daemon):
+    """The rest of the prompt arrives, before and behind the word; the word does not."""
+    mark, before, behind = wire.mark(), marker(), marker()
+    reports = client.run(["%s %s %s" % (before, SECRET, behind), before], daemon.run_prefix())
+    if [report["status"] for report in reports] != [200, 200]:
+        return reports
+    if wire.reached(SECRET, mark):
+        return "the word arrived"
+    whole = "%s [REDACTED:lab-hides-word] %s" % (before, behind)
+    return None if wire.reached(whole, mark) == 1 else "the rest did not arrive as it was: %s" % wire.plaintexts(mark)
+
+
 def daemon_gone(client, daemon):
     mark, text = wire.mark(), marker()
     markers_refused.append(text)
@@ -148,6 +160,7 @@ def main():
     for client in chosen:
         tap.check("%s: allowed" % client.name, allowed, client, daemon)
         tap.check("%s: blocked, nothing arrives" % client.name, blocked, client, daemon)
+        tap.check("%s: redacted, the word does not arrive" % client.name, redacted, client, daemon)
         tap.check("%s: kept alive, allow allow block allow" % client.name, kept_alive, client, daemon)
     tap.check("an ungoverned host is left alone", ungoverned, chosen[0], daemon)
     refusals = len(markers_refused)

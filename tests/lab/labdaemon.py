@@ -16,7 +16,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 AICPD, AICP = ROOT + "/build/aicpd", ROOT + "/build/aicp"
 API = "http://127.0.0.1:8642"
 
-FORBIDDEN = "lab-forbidden"
+FORBIDDEN, SECRET = "lab-forbidden", "lab-secret"
 POLICY = """\
 policy: lab-forbidden-word
 description: Blocks a word that only the lab's tests use.
@@ -25,7 +25,15 @@ when:
   contains: %s
 then: block
 reason: the lab forbids this word
-""" % FORBIDDEN
+---
+policy: lab-hides-word
+description: Takes out a word that only the lab's tests use.
+when:
+  field: prompt
+  contains: %s
+then: redact
+reason: the lab hides this word
+""" % (FORBIDDEN, SECRET)
 
 
 class Daemon:

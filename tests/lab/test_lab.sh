@@ -4,25 +4,7 @@
 set -u
 cd "$(dirname "$0")"
 
-n=0 failed=0
-ok() { # ok NAME COMMAND...
-	n=$((n + 1))
-	local name=$1
-	shift
-	if "$@"; then echo "ok $n - $name"; else echo "not ok $n - $name"; failed=$((failed + 1)); fi
-}
-
-# What of this machine a lab could have changed.
-traces() {
-	cat /proc/self/mountinfo
-	ip -o link
-	cksum /etc/hosts /etc/passwd /etc/group /etc/resolv.conf /etc/nsswitch.conf /etc/ssl/certs/ca-certificates.crt
-	ls /run
-}
-no_process() { ! grep -qsz -- "$1" /proc/[0-9]*/cmdline; }
-gone_soon() { for _ in {1..100}; do no_process "$1" && return 0; sleep 0.05; done; return 1; }
-began() { for _ in {1..200}; do no_process "$1" || return 0; sleep 0.05; done; return 1; }
-same() { [ "$1" = "$2" ]; }
+. ./leaves.sh
 
 before=$(traces)
 
