@@ -38,6 +38,7 @@ struct engine_request {
 	uint8_t *bytes; /* the request as it would leave; credentials in it are overwritten */
 	size_t bytes_n;
 	const char *coverage; /* "shim" */
+	const char *tier; /* "host", or "cooperative" without root */
 	bool can_rewrite; /* the witness can send another body in place of this one's */
 	const struct identity *who;
 	int64_t now_ns; /* wall clock, UTC, since 1970 */

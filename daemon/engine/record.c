@@ -172,6 +172,7 @@ int engine_record(struct engine *e, const struct engine_request *request,
 	json_write_str(&w, "reason", reason_code(v->reason));
 	json_write_int(&w, "redactions", (int64_t)decision->redactions);
 	json_write_string(&w, "server.address", cut(request->host));
+	json_write_str(&w, "tier", request->tier);
 	put_list(&w, "tools", fact(e, FACT_TOOLS));
 	put_list(&w, "unjudged", fact(e, FACT_UNJUDGED));
 	put_text(&w, "user", fact(e, FACT_USER));

@@ -74,6 +74,7 @@ static int decide(struct lane *lane, struct conn *c, struct span bytes)
 		.bytes = (uint8_t *)(uintptr_t)bytes.p, /* our own copy in both cases */
 		.bytes_n = bytes.n,
 		.coverage = "shim",
+		.tier = c->role->rootless ? "cooperative" : "host",
 		.can_rewrite = true,
 		.who = &c->who,
 		.now_ns = loop_wall_ns(),

@@ -125,6 +125,7 @@ static struct engine_request request_of(struct bench *b, const char *host)
 		.bytes = b->bytes.p,
 		.bytes_n = b->bytes.n,
 		.coverage = "shim",
+		.tier = "host",
 		.who = &b->who,
 		.now_ns = INT64_C(1795400000) * 1000000000,
 		.random = {1, 2, 3},
