@@ -124,6 +124,7 @@ static int check(struct engine *e, const struct engine_request *q, const struct 
 	/* Above warn is what still redacts, or what asks for more now. */
 	if (after.action > VERDICT_WARN || after.would > before->would || !same_call(e))
 		return PARSE_E_BAD;
+	e->again_segments.unplaced = true;
 	r = provider_segments(d->provider, &e->http.head, body, e->scan, &e->again_segments);
 	if (r)
 		return r;

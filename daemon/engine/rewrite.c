@@ -123,26 +123,38 @@ static bool is_inside(const struct walk *w, size_t raw)
 	return raw < w->string.n && (w->string.p[raw] & 0xc0) == 0x80;
 }
 
+/* Moves on by at most n plain bytes, to the border of a character. Never moves back. */
+static void walk_plain(struct walk *w, size_t n, bool behind)
+{
+	size_t begin = w->raw, raw = begin + n;
+
+	while (is_inside(w, raw) && (behind || raw > begin))
+		raw += behind ? 1 : (size_t)-1;
+	w->text += raw - begin;
+	w->raw = raw;
+}
+
 /* Moves on to byte `to` of the text, which may be its end. Where that is inside a character or an
- * escape: to the end of it when `behind`, else to its beginning. Never moves back. */
+ * escape: to the end of it when `behind`, else to its beginning. */
 static void walk_to(struct walk *w, size_t to, bool behind)
 {
 	uint8_t step[JSON_UNESCAPE_STEP_BYTES];
-	size_t begin = w->raw;
 
-	if (!w->escaped) {
-		w->raw = to > begin ? to : begin;
-		while (is_inside(w, w->raw) && (behind || w->raw > begin))
-			w->raw += behind ? 1 : (size_t)-1;
-		w->text = w->raw;
-		return;
-	}
-	while (w->raw < w->string.n && w->text < to) {
-		size_t next = w->raw, n = json_unescape_step(w->string, &next, step);
+	while (w->text < to && w->raw < w->string.n) {
+		struct span rest = span_sub(w->string, w->raw, w->string.n);
+		size_t plain = w->escaped ? span_find(rest, '\\') : rest.n;
+		size_t next = w->raw, n;
 
-		/* A plain character is one step a byte. */
-		for (; is_inside(w, next); next++)
-			n++;
+		if (plain > to - w->text) {
+			walk_plain(w, to - w->text, behind);
+			return;
+		}
+		if (plain) {
+			w->raw += plain;
+			w->text += plain;
+			continue;
+		}
+		n = json_unescape_step(w->string, &next, step);
 		if (!behind && w->text + n > to)
 			return;
 		w->raw = next;

@@ -55,8 +55,14 @@ static size_t unescaped_bytes(struct span raw)
 	uint8_t step[JSON_UNESCAPE_STEP_BYTES];
 	size_t n = 0;
 
-	for (size_t i = 0; i < raw.n;)
-		n += json_unescape_step(raw, &i, step);
+	for (size_t i = 0; i < raw.n;) {
+		size_t plain = span_find(span_sub(raw, i, raw.n), '\\');
+
+		i += plain;
+		n += plain;
+		if (i < raw.n)
+			n += json_unescape_step(raw, &i, step);
+	}
 	return n;
 }
 
@@ -76,7 +82,7 @@ static int place_string(struct placing *p, uint32_t t)
 
 	if (mark & SHAPE_IS_DATA)
 		return 0;
-	if (segment.escaped)
+	if (segment.escaped && !p->segments->unplaced)
 		segment.n = unescaped_bytes(json_raw(p->json, t));
 	for (size_t i = 0; i < TEXTS && !r; i++) {
 		if (texts[i].mark && !(mark & texts[i].mark))

@@ -21,6 +21,7 @@ struct provider_segment {
 struct provider_segments { /* {0} is empty */
 	struct provider_segment *segment; /* by token; those of one fact in the order of its text */
 	size_t n, cap;
+	bool unplaced; /* set by the caller: at and n are not needed, and mean nothing */
 };
 void provider_segments_free(struct provider_segments *segments);
 
