@@ -76,9 +76,9 @@ static void write_config(void)
 		       key->initial ? "`" : "", key->initial ? key->initial : "built in",
 		       key->initial ? "`" : "", key->text);
 	puts("\n"
-	     "A list that is left out means what ships with aicp; `[]` means none. A folder stands "
-	     "for its `*.yaml` and `*.yml`\n"
-	     "files in the order of their names.");
+	     "`built in` stands for what ships with aicp; `[]` means none. A folder stands for its "
+	     "`*.yaml` and `*.yml` files in\n"
+	     "the order of their names.");
 }
 
 static void write_operations(void)

@@ -224,10 +224,69 @@ static int add_builtin(struct reader *rd, const struct source_builtin *builtin, 
 	return PARSE_DONE;
 }
 
+/* What a folder holds, hidden files apart. NULL: nothing. A name is good until closedir(). */
+static const char *first_entry(DIR *folder)
+{
+	const struct dirent *entry;
+
+	while ((entry = readdir(folder)))
+		if (entry->d_name[0] != '.')
+			return entry->d_name;
+	return NULL;
+}
+
+/* Who lists rules believes them in force: what this version does not load must hold nothing. */
+static int refuse_content(const char *path, const char *what, struct yaml_error *error)
+{
+	const char *held = NULL;
+	struct stat st;
+	DIR *folder;
+	int r = PARSE_DONE;
+
+	if (stat(path, &st) < 0)
+		return yaml_error_set(error, path, 0,
+				      "is named by the configuration and cannot be read: %s",
+				      strerror(errno));
+	if (!S_ISDIR(st.st_mode))
+		return st.st_size == 0 && S_ISREG(st.st_mode)
+			       ? PARSE_DONE
+			       : yaml_error_set(error, path, 0,
+						"this version loads no %s yet; remove it from "
+						"the configuration",
+						what);
+	folder = opendir(path);
+	if (!folder)
+		return yaml_error_set(error, path, 0, "cannot be read: %s", strerror(errno));
+	held = first_entry(folder);
+	if (held)
+		r = yaml_error_set(error, path, 0,
+				   "holds %s, and this version loads no %s yet; remove the folder "
+				   "from the configuration, or empty it",
+				   held, what);
+	closedir(folder);
+	return r;
+}
+
+static int refuse_unloaded(const struct config_list *list, const char *what,
+			   struct yaml_error *error)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		int r = refuse_content(list->item[i], what, error);
+
+		if (r)
+			return r;
+	}
+	return PARSE_DONE;
+}
+
 static int read_lists(struct reader *rd, const struct config *config, const struct source *source)
 {
-	int r = add_list(rd, ROLE_FILE_POLICY, &config->policies);
+	int r = refuse_unloaded(&config->compliance, "compliance packs", rd->error);
 
+	if (!r)
+		r = refuse_unloaded(&config->plugins, "plugins", rd->error);
+	if (!r)
+		r = add_list(rd, ROLE_FILE_POLICY, &config->policies);
 	if (!r && config->providers.set)
 		r = add_list(rd, ROLE_FILE_PROVIDER, &config->providers);
 	else if (!r)

@@ -28,7 +28,8 @@ struct source {
 
 /*
  * Reads the configuration and every file that it names; folders give their *.yaml and *.yml in
- * order of name. Providers left out are the built-in ones. ret_config is that configuration.
+ * order of name. Providers left out are the built-in ones. What compliance and plugins name must
+ * hold nothing but hidden files, as nothing loads it yet. ret_config is that configuration.
  * Outcomes as above; also what config_parse() returns.
  */
 MUST_CHECK int source_read(const struct source *source, struct role_bundle **ret_bundle,

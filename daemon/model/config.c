@@ -383,7 +383,8 @@ static int read_defaults(struct reader *r)
 		struct yaml_node node = {.kind = YAML_SCALAR, .text = span_str(table[i].initial)};
 		int err;
 
-		if (r->line[i] || !table[i].initial)
+		/* An empty list is what there is before anything is read. */
+		if (r->line[i] || !table[i].initial || place[i].kind == PATHS)
 			continue;
 		err = set_value(r, i, &node);
 		if (err)

@@ -169,6 +169,37 @@ static void files_that_others_can_change_decide_nothing(void **state)
 	expect_error("policies: [open]\n", "`chmod go-w ");
 }
 
+static void what_is_not_loaded_yet_must_be_empty(void **state)
+{
+	struct yaml_error error = YAML_ERROR_INIT;
+	struct role_bundle *b = NULL;
+	struct config *c = NULL;
+
+	(void)state;
+	mkdir(path_of("none"), 0755);
+	put_str("none/.gitkeep", "x");
+	put_str("void.yaml", "");
+	put_str("aicp.yaml", "compliance: [none, void.yaml]\nplugins: [none]\n");
+	assert_int_equal(read_it(path_of("aicp.yaml"), &b, &c, &error), 0);
+	role_bundle_free(b);
+	config_free(c);
+	put_str("aicp.yaml", "compliance: []\nplugins: []\n");
+	assert_int_equal(read_it(path_of("aicp.yaml"), &b, &c, &error), 0);
+	role_bundle_free(b);
+	config_free(c);
+	yaml_error_deinit(&error);
+
+	mkdir(path_of("held"), 0755);
+	put_str("held/gdpr.yaml", "x");
+	expect_error(
+		"compliance: [none, held]\n",
+		"held: holds gdpr.yaml, and this version loads no compliance packs yet; remove");
+	expect_error("plugins: [held]\n", "this version loads no plugins yet; remove");
+	expect_error("plugins: [held/gdpr.yaml]\n", "gdpr.yaml: this version loads no plugins yet");
+	expect_error("compliance: [/dev/null]\n", "this version loads no compliance packs yet");
+	expect_error("compliance: [nowhere]\n", "nowhere: is named by the configuration");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +207,7 @@ int main(void)
 		cmocka_unit_test(folders_give_their_files_in_order),
 		cmocka_unit_test(says_what_is_wrong_with_files),
 		cmocka_unit_test(files_that_others_can_change_decide_nothing),
+		cmocka_unit_test(what_is_not_loaded_yet_must_be_empty),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
