@@ -16,6 +16,9 @@ struct reading {
 
 #define READS_WELL ((struct reading){_REASON_COUNT, "ok", NULL})
 
+/* Scratch memory that is kept from one request to the next. */
+#define SCRATCH_KEEP_BYTES (1u << 20)
+
 struct engine *engine_new(void)
 {
 	struct engine *e = calloc(1, sizeof(*e));
@@ -59,6 +62,23 @@ void engine_free(struct engine *e)
 	provider_segments_free(&e->segments);
 	provider_segments_free(&e->again_segments);
 	free(e);
+}
+
+void engine_trim(struct engine *e)
+{
+	/* A small request may unpack to a large body. */
+	if (e->bytes_n <= SCRATCH_KEEP_BYTES && e->body.cap <= SCRATCH_KEEP_BYTES)
+		return;
+	facts_reset(e->facts);
+	e->evaluated = false;
+	json_scan_reset(e->scan);
+	buf_deinit(&e->body);
+	rewrite_free(e->rewrite);
+	e->rewrite = NULL;
+	if (e->again)
+		facts_reset(e->again);
+	provider_segments_free(&e->segments);
+	provider_segments_free(&e->again_segments);
 }
 
 void engine_set_rules(struct engine *e, const struct engine_rules *rules)
@@ -385,6 +405,7 @@ void engine_judge(struct engine *e, const struct engine_request *q,
 	bool can_redact;
 	int r;
 
+	e->bytes_n = q->bytes_n;
 	facts_reset(e->facts);
 	e->evaluated = false;
 	e->sealed = false;

@@ -29,6 +29,9 @@ struct engine_rules {
 struct engine; /* one judging thread: rules and scratch memory */
 struct engine *engine_new(void);
 void engine_free(struct engine *engine);
+/* To be called when all is done with a request: gives back the memory that a rare large one took,
+ * and then forgets it. */
+void engine_trim(struct engine *engine);
 /* Replaces the rules between two requests. */
 void engine_set_rules(struct engine *engine, const struct engine_rules *rules);
 

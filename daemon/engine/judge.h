@@ -15,7 +15,8 @@ struct engine {
 	struct facts *facts;
 	struct json_scan *scan;
 	struct policy_eval *eval;
-	struct buf body; /* decoded body of the request in hand */
+	size_t bytes_n; /* of the request in hand, as it came */
+	struct buf body; /* its decoded body */
 	struct http_request http; /* the request in hand; empty without a whole head */
 	bool sealed; /* its body must not change: signed, digested, or followed by trailers */
 	/* for redacting; made when first needed */

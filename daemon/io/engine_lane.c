@@ -114,6 +114,7 @@ static int judge_in(struct lane *lane, struct conn *c)
 	}
 	if (lane->request.cap > SCRATCH_KEEP_BYTES)
 		buf_deinit(&lane->request);
+	engine_trim(lane->engine);
 	return r;
 }
 

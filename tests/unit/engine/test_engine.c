@@ -408,6 +408,23 @@ static void test_a_record_fits_a_leaf_whatever_the_request_holds(void **state)
 	buf_deinit(&body);
 }
 
+static void test_a_large_request_leaves_no_mark(void **state)
+{
+	struct bench *b = *state;
+	struct buf body = BUF_INIT(8u << 20);
+
+	buf_put_str(&body, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"");
+	for (int i = 0; i < 300000; i++)
+		buf_put_str(&body, "word \\u00e9");
+	buf_put_str(&body, "\"}]}");
+	post(b, "api.openai.com", "/v1/chat/completions", buf_str(&body));
+	assert_true(judge(b, "api.openai.com").pass);
+	engine_trim(b->engine);
+	assert_true(ask(b, "hello").pass);
+	engine_trim(b->engine);
+	buf_deinit(&body);
+}
+
 static void test_dry_run(void **state)
 {
 	struct bench *b = *state;
@@ -446,6 +463,7 @@ int main(void)
 		cmocka_unit_test(test_without_rules_nothing_passes),
 		cmocka_unit_test(test_the_same_input_gives_the_same_output),
 		cmocka_unit_test(test_a_record_fits_a_leaf_whatever_the_request_holds),
+		cmocka_unit_test(test_a_large_request_leaves_no_mark),
 		cmocka_unit_test(test_dry_run),
 	};
 
