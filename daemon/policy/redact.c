@@ -161,11 +161,15 @@ static int compile(struct load *load, struct subject *subject, const struct expr
 
 	if (e == HS_SUCCESS)
 		return 0;
-	if (why && why->expression >= 0)
-		err = refuse(load, &load->set->redact[x->id[why->expression]], why->message);
-	else if (why && !strstr(why->message, "memory"))
-		err = LOAD_FAIL(load, 0, "what is to be redacted in `%.*s`, taken together: %s",
-				YAML_SHOW(subject->name), why->message);
+	/* The library has one code for a bad pattern and for no memory. */
+	if (!strstr(why->message, "allocate memory")) {
+		if (why->expression >= 0 && (unsigned)why->expression < x->n)
+			err = refuse(load, &load->set->redact[x->id[why->expression]],
+				     why->message);
+		else
+			err = LOAD_FAIL(load, 0, "what is to be redacted in `%.*s`, together: %s",
+					YAML_SHOW(subject->name), why->message);
+	}
 	hs_free_compile_error(why);
 	return load_go_on(load, err);
 }
