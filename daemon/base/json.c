@@ -380,7 +380,7 @@ static int scan_piece(struct json_scan *s, struct piece *c)
 
 int json_scan_feed(struct json_scan *s, struct span bytes)
 {
-	struct piece c = {bytes.p, bytes.p, bytes.p + bytes.n};
+	struct piece c = {bytes.p, bytes.p, bytes.p};
 	bool over = bytes.n > TEXT_BYTES_MAX - s->fed;
 	int r;
 
@@ -388,8 +388,7 @@ int json_scan_feed(struct json_scan *s, struct span bytes)
 		return outcome(s->error);
 	if (!bytes.n)
 		return s->state == STATE_CLOSED ? PARSE_DONE : PARSE_E_MORE;
-	if (over)
-		c.end = c.p + (TEXT_BYTES_MAX - s->fed);
+	c.end = c.p + (over ? TEXT_BYTES_MAX - s->fed : bytes.n);
 	r = scan_piece(s, &c);
 	if (r)
 		return r;
