@@ -151,18 +151,23 @@ static int make_folder(const char *path, mode_t mode, uid_t uid, gid_t gid)
 		r = -errno;
 	if (!r && !made)
 		wrong = wrong_folder(fd, &st, uid);
-	if (r < 0 || wrong) {
+	if (!r && wrong) {
 		log_say(LOG_ERROR, "folders",
 			"%s cannot be used: %s; name another one, or mend it: "
 			"`chown %u:%u %s && chmod %o %s`",
-			path, wrong ? wrong : strerror(-r), (unsigned)uid, (unsigned)gid, path,
-			(unsigned)mode, path);
-		return wrong ? -EPERM : r;
+			path, wrong, (unsigned)uid, (unsigned)gid, path, (unsigned)mode, path);
+		return -EPERM;
 	}
 	/* Of others' folders not more than what is needed is changed. */
-	if (!made && st.st_uid == uid && st.st_gid == gid)
-		return 0;
-	return fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0 ? -errno : 0;
+	if (!r && (made || st.st_uid != uid || st.st_gid != gid) &&
+	    (fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0))
+		r = -errno;
+	if (r < 0)
+		log_say(LOG_ERROR, "folders",
+			"%s cannot be made ready for uid %u: %s; name another folder in the "
+			"configuration, on a file system that can be written",
+			path, (unsigned)uid, strerror(-r));
+	return r;
 }
 
 static int make_folders(struct warden *w)
@@ -215,13 +220,15 @@ static int load_key(struct warden *w)
 {
 	int dir CLEANUP(cleanup_closep) = open(w->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int fd CLEANUP(cleanup_closep) = -1;
+	bool made = false;
 	struct stat st;
 	int r = 0;
 
 	if (dir < 0)
 		return -errno;
 	fd = openat(dir, KEY_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 && errno == ENOENT)
+	made = fd < 0 && errno == ENOENT;
+	if (made)
 		r = new_key(dir, w->key);
 	else if (fd < 0 || fstat(fd, &st) < 0)
 		r = -errno;
@@ -229,7 +236,12 @@ static int load_key(struct warden *w)
 		r = -EPERM;
 	else if (read(fd, w->key, sizeof(w->key)) != sizeof(w->key))
 		r = -EIO;
-	if (r < 0)
+	if (r < 0 && fd < 0)
+		log_say(LOG_ERROR, "key",
+			"%s/%s cannot be %s: %s; see to it that root can write the folder, or name "
+			"another state_dir",
+			w->state_dir, KEY_FILE, made ? "made" : "opened", strerror(-r));
+	else if (r < 0)
 		log_say(LOG_ERROR, "key",
 			"%s/%s: %s; it must be 32 bytes that only the user of aicpd can read. "
 			"Remove it and the next start makes another (fingerprints of credentials "
