@@ -190,7 +190,7 @@ int answer_AUDIT_CUSTODY(struct api *api, struct request *r)
 		err = custody_write(query, api->scan, id, &w);
 	if (err == CUSTODY_E_NONE)
 		answer_fault(&r->answer, API_FAULT_EXECUTION_NOT_FOUND, "execution_id", id,
-			     "no decision has this id; /api/logs lists the latest");
+			     "no decision has this id; `aicp log` (/api/logs) lists the latest");
 	else if (err < 0)
 		rows_failed(api, r, err);
 	return REQUEST_DONE;

@@ -54,6 +54,7 @@ int answer_LOG_REPLAY(struct api *api, struct request *r)
 	json_write_end_object(&w);
 	if (!n)
 		answer_fault(&r->answer, API_FAULT_EXECUTION_NOT_FOUND, "execution_id",
-			     f.execution_id, "no decision has this id; /api/logs lists the latest");
+			     f.execution_id,
+			     "no decision has this id; `aicp log` (/api/logs) lists the latest");
 	return REQUEST_DONE;
 }

@@ -180,6 +180,9 @@ int log_entry_sentence(const struct log_entry *e, struct buf *out)
 		buf_printf(out, " under the policy %.*s", SPAN_ARG(buf_span(&text)));
 	buf_clear(&text);
 	log_entry_reason(e, &text);
+	/* Reasons that people write may end as sentences do. */
+	if (text.n && text.p[text.n - 1] == '.')
+		text.n--;
 	buf_printf(out, ": %.*s.", SPAN_ARG(buf_span(&text)));
 	buf_deinit(&text);
 	return out->err;

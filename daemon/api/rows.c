@@ -108,7 +108,7 @@ bool rows_id(struct request *r, struct span *ret_id)
 		return true;
 	}
 	answer_fault(&r->answer, API_FAULT_EXECUTION_NOT_FOUND, "execution_id", id,
-		     "no decision has this id; /api/logs lists the latest");
+		     "no decision has this id; `aicp log` (/api/logs) lists the latest");
 	return false;
 }
 
@@ -210,6 +210,7 @@ bool rows_one(struct api *api, struct request *request, rows_write_fn write)
 	if (s.found)
 		return true;
 	answer_fault(&request->answer, API_FAULT_EXECUTION_NOT_FOUND, "execution_id",
-		     f.execution_id, "no decision has this id; /api/logs lists the latest");
+		     f.execution_id,
+		     "no decision has this id; `aicp log` (/api/logs) lists the latest");
 	return false;
 }
