@@ -219,6 +219,9 @@ bench: deps all bench-programs volatile ## Benchmarks as ratios of one run (docs
 install: all ## Install below DESTDIR
 	$(Q)DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" SYSCONFDIR="$(SYSCONFDIR)" sh packaging/install.sh
 
+uninstall: ## Remove what install put there; configuration, ledger and users stay
+	$(Q)DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" SYSCONFDIR="$(SYSCONFDIR)" sh packaging/uninstall.sh
+
 clean: ## Remove what was built
 	rm -rf build/release build/debug build/asan build/fuzz build/gen build/aicp build/aicpd build/aicp-verify build/libaicp.so
 
@@ -227,7 +230,7 @@ help: ## This list
 	@echo
 	@echo "  FLAVOUR=release|debug|asan   V=1 shows commands   PREFIX, SYSCONFDIR, DESTDIR for install"
 
-.PHONY: all check check-unit unit-programs fuzz-programs fuzz deps lint format docs demo bench bench-programs volatile install clean help
+.PHONY: all check check-unit unit-programs fuzz-programs fuzz deps lint format docs demo bench bench-programs volatile install uninstall clean help
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
