@@ -140,12 +140,7 @@ install_and_start() {
 	ok "installs" env PREFIX=/usr SYSCONFDIR=/etc sh packaging/install.sh
 	for user in aicp aicp-ledger aicp-api aicp-courier; do ok "the user $user is made" id $user; done
 	ok "systemd finds no fault with the unit" sh -c '! systemd-analyze verify aicp.service 2>&1 | grep aicp'
-	cat >/etc/aicp/policies/merger.yaml <<-'POLICY'
-		policy: no-merger-talk
-		when: {field: prompt, contains_any: [project bluebird, merger]}
-		then: block
-		reason: The merger is confidential.
-	POLICY
+	sed -n '/^```yaml/,/^```$/{/^```/!p}' README.md >/etc/aicp/policies/merger.yaml
 	ok "aicpd -t finds no fault" aicpd -t
 	systemctl daemon-reload
 	ok "starts, and says so to systemd" systemctl start aicp
@@ -160,6 +155,9 @@ install_and_start() {
 govern_and_reload() {
 	ok "an installation watches" says "mode  *monitor" aicp status
 	ok "what would be refused passes" answers 200 "about the merger"
+	systemctl stop aicp
+	ok "while it is stopped, everything passes" answers 200 "hello"
+	systemctl start aicp
 	sed -i 's/^mode: .*/mode: enforce/' /etc/aicp/aicp.yaml
 	ok "systemctl reload" systemctl reload aicp
 	ok "now it enforces" says "mode  *enforce" aicp status
