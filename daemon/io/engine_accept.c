@@ -21,6 +21,8 @@
 
 #define ACCEPT_TURN 32
 #define FDS_MAX	    2
+/* SCM_MAX_FD of the kernel: what has no room would be closed here and now, inside recvmsg(). */
+#define FDS_ROOM 253
 /* Out of descriptors: others have to end first. */
 #define LISTEN_AGAIN_MS 20
 #define UNREADABLE_NS	(10000 * MS)
@@ -162,8 +164,7 @@ static void take_frame(struct conn *c, int fd[FDS_MAX], unsigned fds_n)
 	bool ok = frame_ok(c, fd, fds_n, &error);
 
 	for (unsigned i = 0; i < fds_n; i++)
-		if (fd[i] >= 0)
-			close(fd[i]);
+		closer_close(er->closer, fd[i]);
 	loop_remove(er->loop, &c->source);
 	if (!ok) {
 		log_limited(LOG_WARNING, "bad-frame", "uid %lld, pid %lld: wrong %s",
@@ -185,7 +186,8 @@ static void take_frame(struct conn *c, int fd[FDS_MAX], unsigned fds_n)
 	conn_ready(c);
 }
 
-static unsigned take_fds(struct msghdr *msg, int fd[FDS_MAX])
+/* The number passed, of which the first are in fd and the others are closed. */
+static unsigned take_fds(struct closer *closer, struct msghdr *msg, int fd[FDS_MAX])
 {
 	unsigned n = 0;
 
@@ -199,9 +201,10 @@ static unsigned take_fds(struct msghdr *msg, int fd[FDS_MAX])
 
 			memcpy(&one, CMSG_DATA(m) + i * sizeof(int), sizeof(one));
 			if (n < FDS_MAX)
-				fd[n++] = one;
+				fd[n] = one;
 			else
-				close(one);
+				closer_close(closer, one);
+			n++;
 		}
 	}
 	return n;
@@ -213,7 +216,7 @@ static int read_frame(struct conn *c)
 	struct engine_role *er = c->role;
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
+		char bytes[CMSG_SPACE(FDS_ROOM * sizeof(int))];
 	} control;
 	struct iovec iov = {er->in, sizeof(er->in)};
 	struct msghdr msg = {
@@ -233,11 +236,12 @@ static int read_frame(struct conn *c)
 		conn_close(c);
 		return 0;
 	}
-	fds_n = take_fds(&msg, fd);
-	/* Cut messages fail the length check; cut descriptors the count, as the kernel drops what
-	 * has no room. */
-	if (msg.msg_flags & MSG_CTRUNC)
+	fds_n = take_fds(er->closer, &msg, fd);
+	/* Cut messages fail the length check, and so does what brings more than a frame may. */
+	if (msg.msg_flags & MSG_CTRUNC || fds_n > FDS_MAX) {
+		fds_n = fds_n < FDS_MAX ? fds_n : FDS_MAX;
 		n = 0;
+	}
 	buf_put(&c->message, span_of(er->in, (size_t)n));
 	take_frame(c, fd, fds_n);
 	return 0;
@@ -286,21 +290,21 @@ static void greet(struct engine_role *er, int fd)
 	int r;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0) {
-		close(fd);
+		closer_close(er->closer, fd);
 		return;
 	}
 	r = budget_enter(er->budget, peer.uid, &user);
 	if (r == BUDGET_E_CLOSE) {
 		if (user)
 			conn_note(er, user, BUDGET_CLOSED);
-		close(fd);
+		closer_close(er->closer, fd);
 		return;
 	}
 	c = conn_new(er, fd, &peer, user);
 	if (!c) {
 		conn_note(er, user, BUDGET_CLOSED);
 		r == BUDGET_E_REFUSE ? budget_leave_refused(user) : budget_leave(user);
-		close(fd);
+		closer_close(er->closer, fd);
 		return;
 	}
 	c->over_budget = r == BUDGET_E_REFUSE;

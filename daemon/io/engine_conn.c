@@ -41,11 +41,10 @@ void conn_close(struct conn *c)
 
 	loop_remove(er->loop, &c->source);
 	loop_timer_clear(er->loop, &c->timer);
-	if (c->memfd >= 0)
-		close(c->memfd);
+	closer_close(er->closer, c->memfd);
 	if (c->body >= 0)
 		close(c->body);
-	close(c->fd);
+	closer_close(er->closer, c->fd);
 	budget_refund(c->user, c->charged);
 	if (c->over_budget)
 		budget_leave_refused(c->user);

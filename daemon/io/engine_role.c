@@ -139,7 +139,8 @@ static int init(struct engine_role *er)
 	er->loop = loop_new();
 	er->budget = budget_new();
 	er->loader = er->loop ? worker_new(er->loop) : NULL;
-	if (!er->loader || !er->budget || lane_init(er) < 0)
+	er->closer = er->loop ? closer_new(er->loop) : NULL;
+	if (!er->loader || !er->budget || !er->closer || lane_init(er) < 0)
 		return -ENOMEM;
 	/* Answers to an earlier engine must not fit a connection of this one. */
 	if (getrandom(&er->generation, sizeof(er->generation), 0) != sizeof(er->generation))

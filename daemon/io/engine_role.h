@@ -4,6 +4,7 @@
 
 #include "engine/engine.h"
 #include "io/budget.h"
+#include "io/closer.h"
 #include "io/role.h"
 #include "io/shim_frame.h"
 #include "io/worker.h"
@@ -64,6 +65,7 @@ struct engine_role {
 	int heavy_outcome;
 	bool heavy_stale; /* its rules are older than the light lane's */
 	struct worker *loader; /* loads rules */
+	struct closer *closer; /* of whatever a shim passed, and of its connection */
 	struct peer warden, reader, ledger, api;
 	struct loop_source listener;
 	struct loop_timer listen_again, report, stop;

@@ -211,7 +211,7 @@ int sandbox_filter(enum link_role role)
 		r = allow(filter, calls_of[role]);
 	if (!r)
 		r = allow_memory(filter);
-	/* The engine alone has threads: for large requests and for loading rules. */
+	/* The engine alone has threads: for large requests, loading rules, and closing. */
 	if (!r && role == LINK_ENGINE)
 		r = allow_threads(filter);
 	if (!r && role == LINK_READER)

@@ -5,10 +5,13 @@ Runs inside the lab, prints TAP. Whatever happens, a governed request gets an an
 `fail: open`), nothing unjudged reaches the provider, and hosts that nobody governs do not notice.
 """
 
+import contextlib
 import json
 import os
 import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -141,12 +144,43 @@ def socket_gone(daemon):
         os.rename(socket_path + ".away", socket_path)
 
 
+def lingering(daemon):
+    """A stranger's TCP sockets, whose last close waits for a peer that does not read, lie behind frames that are in order."""
+    request, host = b"GET / HTTP/1.1\r\nHost: api.openai.com\r\n\r\n", b"api.openai.com"
+    frame = struct.pack("<IHHIIIIII", 0x50434941, 1, 1, 0, 0, len(host), len(request), len(request), 0) + host + request
+    kept = []
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            for _ in range(10):
+                ours = socket.create_connection(server.getsockname())
+                shim = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                kept += [server.accept()[0], shim]
+                ours.setblocking(False)
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        ours.send(bytes(65536))
+                ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, PATIENCE_S))
+                shim.connect(daemon.runtime_dir + "/shim.sock")
+                shim.send(frame)
+                try:
+                    socket.send_fds(shim, [frame], [ours.fileno()])
+                except BrokenPipeError:  # answered and closed already
+                    ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                ours.close()
+        time.sleep(0.3)
+        return passes(daemon)
+    finally:
+        for one in kept:
+            one.close()
+
+
 def check_daemon(tap):
     daemon = Daemon("faults").start()
     tap.check("a request passes to begin with", passes, daemon)
     tap.check("a second daemon refuses to start and harms nothing", second_daemon, daemon)
     tap.check("daemon hung: refused, ungoverned hosts unaffected", hung, daemon)
     tap.check("daemon no longer hung: passes", passes_soon, daemon)
+    tap.check("sockets that a stranger passed and lets linger: nobody waits", lingering, daemon)
     for role in ("engine", "ledger", "api", "courier"):
         tap.check("%s killed: started again, nothing passes unjudged" % role, role_killed(role), daemon)
     tap.check("socket refused: refused", socket_gone, daemon)
