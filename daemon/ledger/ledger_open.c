@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 DEFINE_FREEP(struct ledger, ledger_abandon)
 
@@ -43,17 +44,42 @@ static int lock(struct ledger *l, struct buf *error)
 	return -errno;
 }
 
+/* A new key beside an old log would sign under the old log's name, and nothing of it would verify.
+ */
+static int refuse_lost_keys(struct ledger *l, struct buf *error)
+{
+	static const char *const names[] = {KEYS_LOG_FILE, KEYS_PEPPER_FILE};
+	struct stat st;
+
+	if (fstatat(l->dir_fd, STORE_FILE, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (fstatat(l->dir_fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
+			continue;
+		say(error, l->state_dir, names[i],
+		    "is missing beside a ledger that it belongs to; put it back, or move the whole "
+		    "directory away to begin a new ledger");
+		return -ENOKEY;
+	}
+	return 0;
+}
+
 static int load_keys(struct ledger *l, struct buf *error)
 {
 	const char *name = NULL;
-	int r = keys_load(l->dir_fd, l->random, &l->keys, &name);
+	int r = refuse_lost_keys(l, error);
 
+	if (r == 0)
+		r = keys_load(l->dir_fd, l->random, &l->keys, &name);
+	if (r == -ENOKEY)
+		return r;
 	if (r == -EPERM)
 		say(error, l->state_dir, name,
 		    "others may read this secret; chmod 600 it (and think about who did)");
 	else if (r == -EBADMSG)
 		say(error, l->state_dir, name,
-		    "is not a key; restore it, or move it away to begin a new one");
+		    "is not a key; restore it, or move the whole directory away to begin a new "
+		    "ledger");
 	else if (r < 0)
 		say(error, l->state_dir, name, "cannot be read or made; see owner and free space");
 	return r;

@@ -277,6 +277,36 @@ def check_start(tap):
     daemon.stop()
 
 
+def check_key(tap):
+    daemon = Daemon("faults-key").start()
+    daemon.stop()
+    for name in ("log.key", "pepper"):
+        path = daemon.state_dir + "/" + name
+        os.rename(path, path + ".away")
+        mark = wire.mark()
+        tap.check("%s missing: refused" % name, lambda: wrong_refusal(without_ledger(daemon), mark, ["aicp"]))
+        tap.ok(name + ": is missing" in daemon.log(), "%s missing: the daemon says so" % name, daemon.log())
+        os.rename(path + ".away", path)
+    daemon.start()
+    tap.check("keys back: passes", passes, daemon)
+    verify = daemon.aicp("ledger", "verify")
+    tap.ok(verify.returncode == 3, "no key was made in their place", verify)
+    daemon.stop()
+
+
+def without_ledger(daemon):
+    """A request while the daemon cannot open its ledger, whether it gives up or goes on trying."""
+    try:
+        daemon.start(timeout_s=3)
+    except RuntimeError:
+        pass
+    try:
+        return ask(daemon, marker())
+    finally:
+        Daemon.kill_any()
+        daemon.process.wait()
+
+
 # ---- bad input -------------------------------------------------------------------------------------
 
 
@@ -368,7 +398,7 @@ def check_input(tap):
     daemon.stop()
 
 
-CHECKS = {"daemon": check_daemon, "open": check_open, "monitor": check_monitor, "disk": check_disk, "start": check_start,
+CHECKS = {"daemon": check_daemon, "open": check_open, "monitor": check_monitor, "disk": check_disk, "key": check_key, "start": check_start,
           "input": check_input}
 
 

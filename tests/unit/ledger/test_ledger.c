@@ -229,6 +229,9 @@ static void test_open_errors(void **state)
 	assert_int_equal(truncate(path, 10), 0);
 	assert_int_equal(fixture_open(f), -EBADMSG);
 	assert_non_null(strstr(buf_str(&f->error), "log.key"));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(fixture_open(f), -ENOKEY);
+	assert_non_null(strstr(buf_str(&f->error), "log.key: is missing"));
 }
 
 /* ---- keys
