@@ -140,7 +140,7 @@ def log_entry(api):
                   (entry["gen_ai.request.model"], "gpt-4o"), (entry["gen_ai.provider.name"], "openai"),
                   (api.get("/api/logs/" + entry["execution_id"]), entry),
                   (api.get("/api/decisions/%s/why-blocked" % entry["execution_id"])["policy_id"], "lab-forbidden-word"),
-                  (api.get("/api/decisions/%s/which-policy" % entry["execution_id"])["policies_evaluated"], ["lab-forbidden-word"]))
+                  (api.get("/api/decisions/%s/which-policy" % entry["execution_id"])["policies_evaluated"], ["lab-forbidden-word", "lab-hides-word"]))
 
 
 def dry_run(daemon, api):
@@ -149,7 +149,7 @@ def dry_run(daemon, api):
         status, _, text = api.ask("/api/policies/dry-run?agent_id=a&prompt=" + prompt, "POST", body='{"hour": 3}')
         answer = json.loads(text)
         wrong.append(differ((status, 200), (answer["decision"]["action"], action), (answer["report"]["final_decision"], action),
-                            (answer["report"]["policies_evaluated"], 1),
+                            (answer["report"]["policies_evaluated"], 2),
                             (answer["report"]["policies_matched"], 1 if action == "block" else 0)))
     said = daemon.aicp("policy", "dry-run", "--prompt", labdaemon.FORBIDDEN)
     wrong.append(differ((said.returncode, 2), ("lab-forbidden-word" in said.stdout, True)))

@@ -64,6 +64,23 @@ static bool value_is(const struct json *j, uint32_t object, const char *key, con
 	return t != JSON_NONE && json_string_eq(j, t, span_str(value));
 }
 
+/* Is t an item of the top-level array of that name? */
+static bool is_message(const struct json *j, const struct place *p, uint32_t t)
+{
+	uint32_t up = t == JSON_NONE ? JSON_NONE : p[t].up;
+
+	return up != JSON_NONE && p[up].up == 0 && j->token[up].kind == JSON_ARRAY &&
+	       (key_is(j, p, up, "messages") || key_is(j, p, up, "input"));
+}
+
+/* Is t an item of a message's content? */
+static bool is_block(const struct json *j, const struct place *p, uint32_t t)
+{
+	uint32_t up = t == JSON_NONE ? JSON_NONE : p[t].up;
+
+	return up != JSON_NONE && key_is(j, p, up, "content") && is_message(j, p, p[up].up);
+}
+
 /* Text of a part that is told by its key: contents[].parts[].text where no role is the user's, or
  * messages[].content[].text; and what a function answered. */
 static enum voice voice_of_part(const struct json *j, const struct place *p, uint32_t t)
@@ -83,18 +100,10 @@ static enum voice voice_of_part(const struct json *j, const struct place *p, uin
 	    key_is(j, p, p[message].up, "messages") && p[p[message].up].up == 0 &&
 	    json_get(j, part, "type") == JSON_NONE && value_is(j, message, "role", "user"))
 		return PROMPT;
-	if (key_is(j, p, list, "content") && key_is(j, p, message, "toolResult"))
+	if (key_is(j, p, list, "content") && key_is(j, p, message, "toolResult") &&
+	    is_block(j, p, p[message].up))
 		return TOOL;
 	return OTHER;
-}
-
-/* Is t an item of the top-level array of that name? */
-static bool is_message(const struct json *j, const struct place *p, uint32_t t)
-{
-	uint32_t up = t == JSON_NONE ? JSON_NONE : p[t].up;
-
-	return up != JSON_NONE && p[up].up == 0 && j->token[up].kind == JSON_ARRAY &&
-	       (key_is(j, p, up, "messages") || key_is(j, p, up, "input"));
 }
 
 static enum voice voice_of_text(const struct json *j, uint32_t message)
