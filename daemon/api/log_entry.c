@@ -157,6 +157,23 @@ static void put_masked(const struct log_entry *e, struct json_write *w, const ch
 	}
 }
 
+static const char *outcome(const struct log_entry *e)
+{
+	switch (action_of(e, "action")) {
+	case VERDICT_ALLOW:
+	case VERDICT_WARN:
+		return " was let pass";
+	case VERDICT_REDACT:
+		return " was let pass with what was found in it taken out";
+	case VERDICT_HOLD:
+		return " was held";
+	case VERDICT_BLOCK:
+	case _VERDICT_COUNT:
+		break;
+	}
+	return " was blocked";
+}
+
 int log_entry_sentence(const struct log_entry *e, struct buf *out)
 {
 	struct buf text = BUF_INIT(AICP_LEAF_BYTES_MAX);
@@ -171,9 +188,7 @@ int log_entry_sentence(const struct log_entry *e, struct buf *out)
 		buf_put_str(out, "an unknown host");
 	if (log_entry_text(e, "gen_ai.request.model", &text))
 		buf_printf(out, " for the model %.*s", SPAN_ARG(buf_span(&text)));
-	buf_put_str(out, strcmp(log_entry_status(e), "success") == 0   ? " was let pass"
-			 : strcmp(log_entry_status(e), "blocked") == 0 ? " was blocked"
-								       : " was held");
+	buf_put_str(out, outcome(e));
 	buf_clear(&text);
 	policy = log_entry_text(e, "policy", &text);
 	if (policy)

@@ -112,6 +112,8 @@ def main():
     rows = [row for row in daemon.decisions() if row.get("policy_id") == "hide-tokens"]
     expected = 2 * len(CLIENTS) + 4  # the signed one, too
     tap.ok(len(rows) == expected, "every redaction is recorded", "%d of %d" % (len(rows), expected))
+    told = daemon.aicp("log", "show", rows[0]["execution_id"]).stdout if rows else ""
+    tap.ok("taken out under the policy hide-tokens" in told, "aicp log show says that something was taken out", told)
     tap.ok(daemon.stop() == 0, "the daemon stops in order", daemon.log())
     leaked = [text for text in secrets if wire.reached(text)]
     tap.ok(not leaked, "none of the %d secrets is in the provider's log" % len(secrets), leaked)
