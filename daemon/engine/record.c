@@ -9,22 +9,45 @@
 #include <errno.h>
 #include <math.h>
 
-/* A record must fit a leaf, with room for the ledger's own keys. Everything a process can choose is
- * cut to this. */
-#define RECORD_TEXT_BYTES_MAX 512u
-#define RECORD_LIST_MAX	      32u
-#define RECORD_BYTES_MAX      (AICP_LEAF_BYTES_MAX - 4096u)
+/* A record must fit a leaf, with room for the ledger's own keys: what is over is refused, so
+ * whoever could make it so large could act unrecorded in monitor mode. Everything a process can
+ * choose is cut to these, as it takes room in JSON: about 20 texts, 3 lists, 3 texts of identity.
+ */
+#define RECORD_TEXT_BYTES_MAX	  512u
+#define RECORD_ITEM_BYTES_MAX	  256u
+#define RECORD_LIST_MAX		  32u
+#define RECORD_IDENTITY_BYTES_MAX 4096u
+#define RECORD_BYTES_MAX	  (AICP_LEAF_BYTES_MAX - 4096u)
+
+/* How much room the character at s takes in a JSON text, and of how many bytes it is. */
+static size_t room_of(struct span s, size_t *ret_n)
+{
+	size_t n = s.p[0] < 0x80 ? 1 : utf8_length(s);
+
+	*ret_n = n ? n : 1;
+	if (!n)
+		return 3; /* U+FFFD stands for what is no UTF-8 */
+	if (s.p[0] < 0x20)
+		return 6;
+	return s.p[0] == '"' || s.p[0] == '\\' ? 2 : n;
+}
+
+static struct span cut_to(struct span s, size_t max)
+{
+	size_t at = 0, room = 0, n;
+
+	while (at < s.n) {
+		room += room_of(span_sub(s, at, s.n), &n);
+		if (room > max)
+			break;
+		at += n;
+	}
+	return span_sub(s, 0, at);
+}
 
 static struct span cut(struct span s)
 {
-	size_t n = s.n;
-
-	if (n <= RECORD_TEXT_BYTES_MAX)
-		return s;
-	n = RECORD_TEXT_BYTES_MAX;
-	while (n > 0 && (s.p[n] & 0xc0) == 0x80)
-		n--;
-	return span_sub(s, 0, n);
+	return cut_to(s, RECORD_TEXT_BYTES_MAX);
 }
 
 static void put_text(struct json_write *w, const char *key, const struct fact_value *value)
@@ -56,7 +79,7 @@ static void put_list(struct json_write *w, const char *key, const struct fact_va
 	json_write_array(w, key);
 	for (size_t i = 0; value->kind == FACT_LIST && i < value->list_n && i < RECORD_LIST_MAX;
 	     i++)
-		json_write_string(w, NULL, cut(value->list[i]));
+		json_write_string(w, NULL, cut_to(value->list[i], RECORD_ITEM_BYTES_MAX));
 	json_write_end_array(w);
 }
 
@@ -117,9 +140,19 @@ static void put_matched(struct engine *e, struct json_write *w)
 		struct policy_info info;
 
 		policy_set_info(e->rules.policies, index[i], &info);
-		json_write_string(w, NULL, cut(info.name));
+		json_write_string(w, NULL, cut_to(info.name, RECORD_ITEM_BYTES_MAX));
 	}
 	json_write_end_array(w);
+}
+
+static void put_process(struct json_write *w, const struct identity *process)
+{
+	struct identity who = *process;
+
+	who.exe = cut_to(who.exe, RECORD_IDENTITY_BYTES_MAX);
+	who.args = cut_to(who.args, RECORD_IDENTITY_BYTES_MAX);
+	who.cgroup = cut_to(who.cgroup, RECORD_IDENTITY_BYTES_MAX);
+	identity_write(&who, w, "process");
 }
 
 static void put_call(const struct engine *e, struct json_write *w)
@@ -163,7 +196,7 @@ int engine_record(struct engine *e, const struct engine_request *request,
 		json_write_null(&w, "policy_reason");
 	json_write_str(&w, "policy_set",
 		       e->rules.policies ? policy_set_digest(e->rules.policies) : NULL);
-	identity_write(request->who, &w, "process");
+	put_process(&w, request->who);
 	r = put_prompt(e, &w);
 	if (r < 0)
 		return r;

@@ -178,6 +178,9 @@ void conn_judged(struct conn *c, int outcome, struct span append)
 	if (outcome < 0) {
 		log_limited(LOG_ERROR, "judge", "a request could not be judged: %s",
 			    strerror(-outcome));
+		/* In monitor mode it passes. */
+		conn_note(er, c->user,
+			  er->mode == MODE_MONITOR ? BUDGET_FAIL_OPEN : BUDGET_UNRECORDED);
 		conn_refuse(c, REASON_INTERNAL);
 		return;
 	}

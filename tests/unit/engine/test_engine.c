@@ -408,6 +408,47 @@ static void test_a_record_fits_a_leaf_whatever_the_request_holds(void **state)
 	buf_deinit(&body);
 }
 
+/* Six bytes in JSON for each byte of everything that a program can choose. */
+static void test_a_record_fits_a_leaf_when_all_of_it_is_escaped(void **state)
+{
+	static const char ones[] = "\\u0001\\u0001\\u0001\\u0001\\u0001\\u0001\\u0001\\u0001";
+	struct bench *b = *state;
+	const struct identity usual = b->who;
+	struct buf body = BUF_INIT(1u << 20);
+	uint8_t raw[4095];
+
+	memset(raw, 1, sizeof(raw));
+	b->who.exe = b->who.cgroup = b->who.args = span_of(raw, sizeof(raw));
+	b->who.name = b->who.container_id = span_of(raw, 64);
+	b->who.unit = span_of(raw, 255);
+	b->who.parents_n = AICP_PARENTS_MAX;
+	for (int i = 0; i < (int)AICP_PARENTS_MAX; i++)
+		b->who.parents[i] = span_of(raw, 64);
+	buf_put_str(&body, "{\"model\":\"");
+	for (int i = 0; i < 100; i++)
+		buf_put_str(&body, ones);
+	buf_put_str(&body, "\",\"user\":\"");
+	for (int i = 0; i < 100; i++)
+		buf_put_str(&body, ones);
+	buf_put_str(&body, "\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"tools\":[");
+	for (int i = 0; i < 64; i++) {
+		buf_printf(&body, "%s{\"type\":\"function\",\"function\":{\"name\":\"%d",
+			   i ? "," : "", i);
+		for (int k = 0; k < 100; k++)
+			buf_put_str(&body, ones);
+		buf_put_str(&body, "\"}}");
+	}
+	buf_put_str(&body, "]}");
+	post(b, "api.openai.com", "/v1/chat/completions", buf_str(&body));
+	/* judge() wants a record. */
+	assert_true(judge(b, "api.openai.com").pass);
+	assert_true(recorded(b, "request.model\":\"\\u0001"));
+	assert_true(recorded(b, "\"exe\":\"\\u0001"));
+	assert_true(b->out.n < AICP_LEAF_BYTES_MAX);
+	b->who = usual;
+	buf_deinit(&body);
+}
+
 static void test_a_large_request_leaves_no_mark(void **state)
 {
 	struct bench *b = *state;
@@ -463,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_without_rules_nothing_passes),
 		cmocka_unit_test(test_the_same_input_gives_the_same_output),
 		cmocka_unit_test(test_a_record_fits_a_leaf_whatever_the_request_holds),
+		cmocka_unit_test(test_a_record_fits_a_leaf_when_all_of_it_is_escaped),
 		cmocka_unit_test(test_a_large_request_leaves_no_mark),
 		cmocka_unit_test(test_dry_run),
 	};
