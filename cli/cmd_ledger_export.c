@@ -156,7 +156,9 @@ static int export_file(const char *dir, const struct options *o)
 	FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
 
 	if (!file)
-		return cmd_fail("%s cannot be made: %s", o->output, strerror(errno));
+		return cmd_fail("%s cannot be made: %s; --output names a new file in a folder that "
+				"can be written",
+				o->output, strerror(errno));
 	rc = export_to(dir, o, file);
 	if (rc == CMD_OK && (fflush(file) || fsync(fd)))
 		rc = cmd_fail("%s cannot be written: %s", o->output, strerror(errno));

@@ -51,7 +51,7 @@ static const struct cmd ledger_table[] = {
 	 "A summary of the log; one record; or the newest checkpoint",
 	 LEDGER_DIR "  --checkpoint      the newest signed checkpoint\n", NULL, 0},
 	{"export", cmd_ledger_export, "[OPTION]...",
-	 "Records as JSON, CSV or a bundle that aicp-verify reads",
+	 "Decisions as JSON or CSV; all records as a bundle for aicp-verify",
 	 LEDGER_DIR "  --format FORM     json, csv or bundle\n"
 		    "  --output FILE     a new file in place of standard output\n"
 		    "  --first N         bundle: from this record\n"
