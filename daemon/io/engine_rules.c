@@ -2,6 +2,7 @@
 /* Bundles from the warden: loaded by a thread, as compiling many patterns takes seconds, and in
  * force all at once or not at all. */
 #include "io/engine_role.h"
+#include "io/role_rules.h"
 
 #include "base/cleanup.h"
 #include "base/json_write.h"
@@ -36,36 +37,6 @@ static void load_free(struct load *load)
 
 DEFINE_FREEP(struct load, load_free)
 
-static int load_policies(const struct role_bundle *b, struct policy_set **ret_set,
-			 struct yaml_error *error)
-{
-	struct policy_source *source CLEANUP(cleanup_freep) =
-		calloc(b->files_n + 1, sizeof(*source));
-	size_t n = 0;
-
-	if (!source)
-		return -ENOMEM;
-	for (size_t i = 0; i < b->files_n; i++)
-		if (b->file[i].kind == ROLE_FILE_POLICY)
-			source[n++] = (struct policy_source){b->file[i].name, b->file[i].text};
-	return policy_load(source, n, ret_set, error);
-}
-
-static int load_providers(const struct role_bundle *b, struct provider_set **ret_set,
-			  struct yaml_error *error)
-{
-	struct provider_source *source CLEANUP(cleanup_freep) =
-		calloc(b->files_n + 1, sizeof(*source));
-	size_t n = 0;
-
-	if (!source)
-		return -ENOMEM;
-	for (size_t i = 0; i < b->files_n; i++)
-		if (b->file[i].kind == ROLE_FILE_PROVIDER)
-			source[n++] = (struct provider_source){b->file[i].name, b->file[i].text};
-	return provider_load(source, n, ret_set, error);
-}
-
 /* On the thread: touches nothing but the load. */
 static void load_run(void *data)
 {
@@ -74,9 +45,9 @@ static void load_run(void *data)
 	int r = config_parse(b->config, b->config_name, &load->config, &load->error);
 
 	if (!r)
-		r = load_providers(b, &load->providers, &load->error);
+		r = role_rules_providers(b, &load->providers, &load->error);
 	if (!r)
-		r = load_policies(b, &load->policies, &load->error);
+		r = role_rules_policies(b, &load->policies, &load->error);
 	load->outcome = r;
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "io/governed.h"
 
+#include "io/role_rules.h"
+
 #include "aicp/shim.h"
 #include "base/cleanup.h"
-#include "provider/provider.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,21 +12,6 @@
 #include <sys/stat.h>
 
 DEFINE_FREEP(struct provider_set, provider_set_unref)
-
-static int load(const struct role_bundle *b, struct provider_set **ret_set,
-		struct yaml_error *error)
-{
-	struct provider_source *source CLEANUP(cleanup_freep) =
-		calloc(b->files_n + 1, sizeof(*source));
-	size_t n = 0;
-
-	if (!source)
-		return -ENOMEM;
-	for (size_t i = 0; i < b->files_n; i++)
-		if (b->file[i].kind == ROLE_FILE_PROVIDER)
-			source[n++] = (struct provider_source){b->file[i].name, b->file[i].text};
-	return provider_load(source, n, ret_set, error);
-}
 
 static void put_provider(const struct provider *provider, struct buf *out)
 {
@@ -43,7 +29,7 @@ int governed_text(const struct role_bundle *bundle, const struct config *config,
 		  struct yaml_error *error)
 {
 	struct provider_set *set CLEANUP(provider_set_unrefp) = NULL;
-	int r = load(bundle, &set, error);
+	int r = role_rules_providers(bundle, &set, error);
 
 	if (r)
 		return r;

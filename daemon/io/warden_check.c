@@ -4,7 +4,7 @@
 #include "aicp/limits.h"
 #include "base/cleanup.h"
 #include "io/governed.h"
-#include "policy/policy.h"
+#include "io/role_rules.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,21 +12,6 @@
 DEFINE_FREEP(struct role_bundle, role_bundle_free)
 DEFINE_FREEP(struct config, config_free)
 DEFINE_FREEP(struct policy_set, policy_set_unref)
-
-static int load_policies(const struct role_bundle *b, struct policy_set **ret_set,
-			 struct yaml_error *error)
-{
-	struct policy_source *source CLEANUP(cleanup_freep) =
-		calloc(b->files_n + 1, sizeof(*source));
-	size_t n = 0;
-
-	if (!source)
-		return -ENOMEM;
-	for (size_t i = 0; i < b->files_n; i++)
-		if (b->file[i].kind == ROLE_FILE_POLICY)
-			source[n++] = (struct policy_source){b->file[i].name, b->file[i].text};
-	return policy_load(source, n, ret_set, error);
-}
 
 int warden_check(const struct warden_options *o)
 {
@@ -40,7 +25,7 @@ int warden_check(const struct warden_options *o)
 	if (!r)
 		r = governed_text(b, config, &governed, &error);
 	if (!r)
-		r = load_policies(b, &set, &error);
+		r = role_rules_policies(b, &set, &error);
 	if (!r)
 		printf("%s: well-formed, %zu policies\n", b->config_name, policy_set_count(set));
 	else
