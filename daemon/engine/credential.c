@@ -106,9 +106,11 @@ static int each_parameter(struct scrub *s, struct span query,
 		struct span pair =
 			span_sub(query, at, at + span_find(span_sub(query, at, query.n), '&'));
 		size_t eq = span_find(pair, '=');
+		struct span name = span_sub(pair, 0, eq);
 		int r = 0;
 
-		if (credential_parameter(span_sub(pair, 0, eq)))
+		/* What is spelled with escapes may be any name to who reads them. */
+		if (credential_parameter(name) || span_find(name, '%') < name.n)
 			r = what(s, span_sub(pair, eq + 1, pair.n));
 		if (r < 0)
 			return r;

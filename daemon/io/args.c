@@ -115,6 +115,24 @@ static size_t query_value(struct span s, size_t i)
 	return end;
 }
 
+/* Where the word behind "Bearer " or "Basic ", in a script or another option's value, ends, or i.
+ */
+static size_t token(struct span s, size_t i)
+{
+	static const char *const scheme[] = {"bearer ", "basic ", "token "};
+	size_t end = i;
+
+	for (size_t k = 0; k < sizeof(scheme) / sizeof(scheme[0]); k++) {
+		struct span name = span_str(scheme[k]);
+
+		if (i < name.n || !span_ieq(span_sub(s, i - name.n, i), name))
+			continue;
+		while (end < s.n && s.p[end] > ' ' && s.p[end] != '"' && s.p[end] != '\'')
+			end++;
+	}
+	return end - i >= KEY_WORD_BYTES_MIN ? end : i;
+}
+
 /* One byte of s, or a stretch that must not stand in a record; returns where it goes on. */
 static size_t put_step(struct span s, size_t i, struct buf *out)
 {
@@ -124,6 +142,8 @@ static size_t put_step(struct span s, size_t i, struct buf *out)
 		end = url_user(s, i);
 	if (end == i)
 		end = query_value(s, i);
+	if (end == i)
+		end = token(s, i);
 	if (end > i) {
 		put_masked(out);
 		return end;
@@ -144,7 +164,7 @@ static int put_text(struct span s, struct buf *out)
 
 /* "Authorization: Bearer x" and --api-key=x lose their value; -HAuthorization: x does too, by its
  * name. */
-static int put_plain(struct span arg, struct buf *out)
+static int put_field(struct span arg, struct buf *out)
 {
 	size_t behind;
 	struct span name = name_of(arg, &behind);
@@ -153,6 +173,16 @@ static int put_plain(struct span arg, struct buf *out)
 		return put_text(arg, out);
 	buf_put(out, span_sub(arg, 0, behind + 1));
 	return put_masked(out);
+}
+
+static int put_plain(struct span arg, struct buf *out)
+{
+	static const struct span option = {(const uint8_t *)"--header=", 9};
+
+	if (!span_starts(arg, option))
+		return put_field(arg, out);
+	buf_put(out, option);
+	return put_field(span_sub(arg, option.n, arg.n), out);
 }
 
 static int put_one(struct span arg, enum next kind, struct buf *out)

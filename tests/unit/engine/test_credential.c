@@ -50,6 +50,7 @@ static void test_nothing_remains(void **state)
 		"GET /?key=" CANARY " HTTP/1.1\r\nHost: h\r\n\r\n",
 		"GET /?a=b&api_key=" CANARY "&c=d HTTP/1.1\r\nHost: h\r\n\r\n",
 		"GET /?X-Amz-Signature=" CANARY " HTTP/1.1\r\nHost: h\r\n\r\n",
+		"GET /?k%65y=" CANARY " HTTP/1.1\r\nHost: h\r\n\r\n",
 		"GET /?access_token=" CANARY " HTTP/1.1\r\nHost: h\r\n\r\n",
 	};
 

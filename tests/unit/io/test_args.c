@@ -56,6 +56,12 @@ static void masks_credentials(void **state)
 	       "curl https://x.org/?a=1&key=[masked]&b=2");
 	expect(SPAN_LIT("sh\0-c\0x sk-proj-canary_12345 y"), "sh -c x [masked] y");
 	expect(SPAN_LIT("a\0--key=sk-canary-123456789"), "a --key=[masked]");
+	expect(SPAN_LIT("wget\0--header=Authorization: Bearer canary\0u"),
+	       "wget --header=Authorization:[masked] u");
+	expect(SPAN_LIT("wget\0--header=x-api-key: canary"), "wget --header=x-api-key:[masked]");
+	expect(SPAN_LIT("sh\0-c\0curl -H 'Authorization: Bearer canary_123456' u"),
+	       "sh -c curl -H 'Authorization: Bearer [masked]' u");
+	expect(SPAN_LIT("say\0the bearer of news"), "say the bearer of news");
 }
 
 static void keeps_content_out(void **state)
