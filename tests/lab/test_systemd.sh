@@ -33,7 +33,7 @@ outside() {
 	(
 		for h in $(hierarchies); do echo $BASHPID >"$h/$mine/cgroup.procs" || exit 1; done
 		exec setpriv --pdeathsig KILL unshare --mount --pid --ipc --fork --kill-child=SIGKILL --mount-proc \
-			--propagation private "${BASH_SOURCE[0]}" --inside
+			--propagation private bash "${BASH_SOURCE[0]}" --inside
 	) >"$out" 2>&1
 	grep -q '^ok 1 \|^not ok 1 ' "$out" || skip "the container does not boot: $(tail -n 3 "$out" | tr '\n' ' ')"
 	cat "$out"
