@@ -250,6 +250,19 @@ static int load_key(struct warden *w)
 	return r;
 }
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
+/* Nobody passes descriptors to the API: closing what a stranger passed can wait as long as he likes
+ * (io/closer.h). Linux before 6.16 cannot refuse them. */
+static void refuse_descriptors(int fd)
+{
+	const int no = 0;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof(no));
+}
+
 static int listen_unix(const struct warden *w, const char *name, int type)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
@@ -264,6 +277,8 @@ static int listen_unix(const struct warden *w, const char *name, int type)
 			w->runtime_dir);
 		return -ENAMETOOLONG;
 	}
+	if (type == SOCK_STREAM)
+		refuse_descriptors(fd);
 	/* The lock says that nobody listens there any more. */
 	unlink(at.sun_path);
 	/* Everybody may connect; credentials decide. The folder is ours, so nobody can swap the

@@ -174,6 +174,16 @@ def lingering(daemon):
             one.close()
 
 
+def api_takes_no_descriptors(daemon):
+    with socket.socket(socket.AF_UNIX) as api, open("/dev/null") as file:
+        api.connect(daemon.runtime_dir + "/api.sock")
+        try:
+            socket.send_fds(api, [b"GET"], [file.fileno()])
+        except PermissionError:
+            return None
+        return "it took one"
+
+
 def check_daemon(tap):
     daemon = Daemon("faults").start()
     tap.check("a request passes to begin with", passes, daemon)
@@ -181,6 +191,8 @@ def check_daemon(tap):
     tap.check("daemon hung: refused, ungoverned hosts unaffected", hung, daemon)
     tap.check("daemon no longer hung: passes", passes_soon, daemon)
     tap.check("sockets that a stranger passed and lets linger: nobody waits", lingering, daemon)
+    if tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) >= (6, 16):
+        tap.check("api.sock takes no descriptors", api_takes_no_descriptors, daemon)
     for role in ("engine", "ledger", "api", "courier"):
         tap.check("%s killed: started again, nothing passes unjudged" % role, role_killed(role), daemon)
     tap.check("socket refused: refused", socket_gone, daemon)
