@@ -207,8 +207,9 @@ def check_daemon(tap):
 
 def check_open(tap):
     daemon = Daemon("faults-open", fail="open").start()
-    tap.check("fail open: a blocked request is still blocked", lambda: wrong_refusal(
-        ask(daemon, FORBIDDEN), wire.mark(), ["the lab forbids"]))
+    mark = wire.mark()
+    tap.check("fail open: a blocked request is still blocked",
+              lambda: wrong_refusal(ask(daemon, FORBIDDEN), mark, ["the lab forbids"]))
     daemon.signal_all(signal.SIGSTOP)
     tap.check("fail open: daemon hung, passes", passes, daemon)
     daemon.signal_all(signal.SIGCONT)
