@@ -58,6 +58,8 @@ int engine_answer(const struct engine_decision *decision, enum reason override, 
 		if (v->policy.n && override == _REASON_COUNT)
 			buf_put_str(&text, ": ");
 	}
+	if (decision->detail.n && override == _REASON_COUNT)
+		buf_printf(&text, " (%.*s)", SPAN_ARG(span_sub(decision->detail, 0, 512)));
 	if (v->policy.n && override == _REASON_COUNT)
 		buf_printf(&text, "%.*s (policy %.*s)", SPAN_ARG(span_sub(v->text, 0, 1024)),
 			   SPAN_ARG(span_sub(v->policy, 0, 256)));

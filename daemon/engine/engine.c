@@ -424,6 +424,7 @@ void engine_judge(struct engine *e, const struct engine_request *q,
 		}
 		d.verdict = judge_effective(v, e->rules.mode, can_redact);
 		d.refusal_in_array = in_array(d.provider, e->facts);
+		d.detail = facts_get(e->facts, FACT_PARSE_ERROR)->text;
 	}
 	/* What is to be redacted and cannot be has become a block. */
 	d.pass = d.verdict.action <= VERDICT_REDACT;

@@ -52,6 +52,8 @@ struct engine_decision {
 	char id[ENGINE_ID_BYTES + 1];
 	struct verdict verdict; /* borrows from the rules: valid until engine_set_rules() */
 	const struct provider *provider; /* NULL when the host is not governed */
+	struct span detail; /* what is wrong with a request that could not be read, or empty;
+			     * borrowed from the engine until it judges again */
 	bool refusal_in_array; /* see provider_refusal_in_array() */
 	bool pass;
 	/* With VERDICT_REDACT, which always passes: the body that has to leave in place of the

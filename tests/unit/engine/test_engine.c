@@ -291,6 +291,22 @@ static void test_what_cannot_be_judged_is_refused(void **state)
 	}
 }
 
+static void test_a_refusal_says_what_is_wrong_with_the_request(void **state)
+{
+	struct bench *b = *state;
+	struct engine_decision d;
+
+	buf_clear(&b->bytes);
+	buf_put_str(&b->bytes, "POST /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com\r\n"
+			       "Content-Type: application/x-www-form-urlencoded\r\n"
+			       "Content-Length: 2\r\n\r\n{}");
+	d = judge(b, "api.openai.com");
+	assert_false(d.pass);
+	assert_int_equal(engine_answer(&d, _REASON_COUNT, &b->out), 0);
+	if (!recorded(b, "Content-Type"))
+		fail_msg("%s", buf_str(&b->out));
+}
+
 static void test_kinds_are_refused(void **state)
 {
 	static const enum reason reason[_AICP_SHIM_KIND_COUNT] = {
@@ -497,6 +513,7 @@ int main(void)
 		cmocka_unit_test(test_warn_passes),
 		cmocka_unit_test(test_hold_acts_as_block_and_says_so),
 		cmocka_unit_test(test_what_cannot_be_judged_is_refused),
+		cmocka_unit_test(test_a_refusal_says_what_is_wrong_with_the_request),
 		cmocka_unit_test(test_kinds_are_refused),
 		cmocka_unit_test(test_host_of_request_must_be_that_of_the_connection),
 		cmocka_unit_test(test_an_upgrade_is_refused),
