@@ -58,7 +58,8 @@ static rlim_t descriptors(enum link_role role)
 		return DESCRIPTORS_ENGINE;
 	case LINK_READER:
 		return DESCRIPTORS_READER;
-	case LINK_WARDEN:
+	case LINK_WARDEN: /* its children can only lower what it has */
+		return DESCRIPTORS_ENGINE;
 	case LINK_LEDGER:
 	case LINK_API:
 	case LINK_COURIER:

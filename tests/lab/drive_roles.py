@@ -5,6 +5,7 @@ import json
 import os
 import pwd
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -130,6 +131,14 @@ def descriptors(daemon, role):
         if int(fd) > 2 and not target.startswith(("socket:", "anon_inode:", "/memfd:", *allowed)):
             wrong.append("%s -> %s" % (fd, target))
     return "\n".join(wrong) or None
+
+
+def descriptors_for_all(daemon):
+    """Three for each of 4096 connections of shims, as far as this host lets root have them."""
+    want = min(3 * 4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    with open("/proc/%d/limits" % pid_of(daemon, "engine")) as file:
+        have = int(re.search(r"Max open files +(\d+)", file.read())[1])
+    return None if have >= want else "the engine may open %d files, not %d" % (have, want)
 
 
 def engine_has_no_files(daemon):
@@ -486,6 +495,7 @@ def main():
     tap.check("requests are judged", judged, daemon)
     for role in ["warden", *ROLES]:
         tap.check("%s: open descriptors" % role, descriptors, daemon, role)
+    tap.check("engine may hold all its connections", descriptors_for_all, daemon)
     tap.check("engine has no files", engine_has_no_files, daemon)
     tap.check("api can write nothing below state_dir, secrets are their owner's", api_cannot_write, daemon)
     tap.check("identity comes from the kernel", identity, daemon)
