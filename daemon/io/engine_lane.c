@@ -147,15 +147,26 @@ static void heavy_done(void *data)
 	heavy_next(er);
 }
 
+/* The smallest of another user than the last one, so that many small ones of one user do not keep
+ * the others' waiting; else the smallest. */
+static struct conn **heavy_place(struct engine_role *er)
+{
+	for (struct conn **at = &er->heavy_queue; *at; at = &(*at)->queued)
+		if ((*at)->uid != er->heavy_uid)
+			return at;
+	return &er->heavy_queue;
+}
+
 static void heavy_next(struct engine_role *er)
 {
 	const struct worker_job job = {heavy_run, heavy_done, er};
-	struct conn *c = er->heavy_queue;
+	struct conn **at = heavy_place(er), *c = *at;
 
 	if (!c || worker_busy(er->judge))
 		return;
-	er->heavy_queue = c->queued;
+	*at = c->queued;
 	c->queued = NULL;
+	er->heavy_uid = c->uid;
 	c->state = CONN_JUDGING;
 	loop_timer_clear(er->loop, &c->timer);
 	er->heavy_conn = c;

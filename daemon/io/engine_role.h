@@ -62,6 +62,7 @@ struct engine_role {
 	struct worker *judge; /* runs the heavy lane */
 	struct conn *heavy_queue; /* the smallest first */
 	struct conn *heavy_conn; /* the one that the thread has */
+	int64_t heavy_uid; /* whose it was last */
 	int heavy_outcome;
 	bool heavy_stale; /* its rules are older than the light lane's */
 	struct worker *loader; /* loads rules */

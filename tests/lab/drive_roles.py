@@ -342,6 +342,30 @@ def large_beside_small(daemon):
     return None if "pass" in large and not set(large) - {"pass", "answer"} else str(large)
 
 
+def large_of_two_users(daemon):
+    """A stream of one user's requests of 1 MB, always the smaller ones, does not starve another's of 3 MB."""
+    paths = [os.environ["LAB"] + "/raw-%d" % mb for mb in (1, 3)]
+    for path, mb in zip(paths, (1, 3)):
+        body = b'{"model":"gpt-4o","messages":[{"role":"user","content":"%s"}]}' % (b"x y " * (mb * 250_000))
+        with open(path, "wb") as file:
+            file.write(b"POST /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com\r\nContent-Type: application/json\r\n"
+                       b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+    flood = [subprocess.Popen(["setpriv", "--reuid", "64207", "--regid", "64207", "--clear-groups", "--", "/usr/bin/python3",
+                               CLIENT, daemon.runtime_dir + "/shim.sock", "--raw", paths[0], "--memfd", "--repeat", "1000000"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(24)]
+    time.sleep(1.5)
+    running = sum(one.poll() is None for one in flood)
+    answers = [shim(daemon, "--raw", paths[1], "--memfd", user="64208") for _ in range(3)]
+    for one in flood:
+        one.kill()
+        one.wait()
+    for path in paths:
+        os.unlink(path)
+    if running < 24:
+        return "only %d of 24 flooded" % running
+    return None if all(answer.startswith("pass ") for answer in answers) else str(answers)
+
+
 def reload_writable(daemon):
     """A file that others can write decides nothing."""
     refused = len(records(daemon, "policy.refused"))
@@ -518,6 +542,7 @@ def main():
     tap.check("SIGHUP with a file that others can write: refused", reload_writable, daemon)
     tap.check("SIGHUP with 800 patterns: requests are judged meanwhile", reload_slow, daemon)
     tap.check("large requests of one user: small ones of another do not wait", large_beside_small, daemon)
+    tap.check("large requests of one user: larger ones of another get their turn", large_of_two_users, daemon)
     tap.check("SIGTERM: orderly, status 0, no process and no socket left", stops, daemon)
     tap.check("warden killed: no role outlives it, the next start serves", warden_killed, daemon)
     tap.check("sd_notify: READY, RELOADING, STOPPING", notifies, daemon)
