@@ -269,7 +269,7 @@ static size_t interim_bytes(const uint8_t *p, size_t n)
 	for (size_t i = 0; i + 4 <= n; i++)
 		if (memcmp(p + i, "\r\n\r\n", 4) == 0)
 			return i + 4;
-	return n < AICP_SHIM_ANSWER_BYTES_MAX ? SIZE_MAX : 0;
+	return n < sizeof(((struct conn *)NULL)->early) ? SIZE_MAX : 0;
 }
 
 /* The program had its "100 Continue" from us: the server's own is taken out of what it reads. */
@@ -278,15 +278,15 @@ static int drop_interim(struct conn *c, SSL *ssl)
 	size_t bytes;
 
 	do {
-		int r = c->real->SSL_read(ssl, c->verdict + c->interim_n,
-					  (int)(sizeof(c->verdict) - c->interim_n));
+		int r = c->real->SSL_read(ssl, c->early + c->interim_n,
+					  (int)(sizeof(c->early) - c->interim_n));
 
 		if (r <= 0)
 			return r;
 		c->interim_n += (size_t)r;
-		bytes = interim_bytes(c->verdict, c->interim_n);
+		bytes = interim_bytes(c->early, c->interim_n);
 	} while (bytes == SIZE_MAX || bytes == c->interim_n);
-	c->queue = c->verdict;
+	c->queue = c->early;
 	c->queue_n = c->interim_n;
 	c->queue_at = bytes;
 	c->interim = false;

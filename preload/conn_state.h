@@ -38,11 +38,14 @@ struct conn {
 	size_t queue_n, queue_at;
 	bool continued; /* the program was told to go on by us */
 	bool interim; /* so the server's own "100 Continue" is to be taken out */
-	size_t interim_n; /* of it, so far in verdict */
+	size_t interim_n; /* of it, so far in early */
 
 	char host[AICP_HOST_BYTES_MAX + 1];
 	struct table_entry entry;
 	uint8_t verdict[LINK_VERDICT_BYTES_MAX + 1];
+	/* Of a response: "100 Continue" and what came with it. Not in verdict, where the next
+	 * request's verdict may come before the program has read this. */
+	uint8_t early[4096];
 	uint8_t inline_bytes[];
 };
 

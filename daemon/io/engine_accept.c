@@ -140,7 +140,7 @@ static bool frame_ok(struct conn *c, int fd[FDS_MAX], unsigned fds_n, const char
 	return true;
 }
 
-/* What a shim let pass while we were away; more than that many in one process's life is no count.
+/* What a shim let pass while we were away: a claim. One record never says more than this for a uid.
  */
 #define UNJUDGED_MAX 1000000u
 
@@ -149,6 +149,8 @@ static void note_unjudged(struct conn *c)
 	uint32_t n = c->frame.head.unjudged;
 
 	if (!n)
+		return;
+	if (c->user->count[BUDGET_UNJUDGED] >= UNJUDGED_MAX)
 		return;
 	conn_note(c->role, c->user, BUDGET_UNJUDGED);
 	n = (n < UNJUDGED_MAX ? n : UNJUDGED_MAX) - 1;
