@@ -72,10 +72,7 @@ static int parse_verify(int argc, char **argv, struct verify_options *o)
 {
 	static const struct option option[] = {
 		{"state-dir", required_argument, NULL, 'd'},
-		{"key", required_argument, NULL, 'k'},
-		{"anchor", required_argument, NULL, 'a'},
-		{"min-size", required_argument, NULL, 's'},
-		{"root", required_argument, NULL, 'r'},
+		VERIFY_ARGS_OPTIONS,
 		{"json", no_argument, NULL, 'j'},
 		{NULL, 0, NULL, 0},
 	};
@@ -87,23 +84,12 @@ static int parse_verify(int argc, char **argv, struct verify_options *o)
 		case 'd':
 			o->state_dir = optarg;
 			break;
-		case 'k':
-			o->args.key = optarg;
-			break;
-		case 'a':
-			o->args.anchor = optarg;
-			break;
-		case 's':
-			o->args.min_size = optarg;
-			break;
-		case 'r':
-			o->args.root = optarg;
-			break;
 		case 'j':
 			o->json = true;
 			break;
 		default:
-			return CMD_USAGE;
+			if (!verify_args_option(&o->args, c, optarg))
+				return CMD_USAGE;
 		}
 	}
 	return optind < argc

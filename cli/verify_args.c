@@ -7,6 +7,25 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+bool verify_args_option(struct verify_args *args, int option, const char *value)
+{
+	switch (option) {
+	case 'k':
+		args->key = value;
+		return true;
+	case 'a':
+		args->anchor = value;
+		return true;
+	case 's':
+		args->min_size = value;
+		return true;
+	case 'r':
+		args->root = value;
+		return true;
+	}
+	return false;
+}
+
 int verify_args_file(const char *path, size_t max, struct buf *out)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), r = fd < 0 ? -errno : 0;

@@ -17,6 +17,17 @@ struct verify_args {
 	struct anchor loaded_anchor;
 };
 
+/* Rows for a getopt_long() table; verify_args_option() takes what they give. */
+#define VERIFY_ARGS_OPTIONS                                                                        \
+	{"key", required_argument, NULL, 'k'}, {"anchor", required_argument, NULL, 'a'},           \
+		{"min-size", required_argument, NULL, 's'},                                        \
+	{                                                                                          \
+		"root", required_argument, NULL, 'r'                                               \
+	}
+
+/* Keeps value (getopt's optarg) as what option says. False when option is none of those rows'. */
+bool verify_args_option(struct verify_args *args, int option, const char *value);
+
 /* Reads a whole file of at most max bytes into out. 0 or -errno. */
 int verify_args_file(const char *path, size_t max, struct buf *out);
 

@@ -46,10 +46,7 @@ static int fail(const char *text, const char *cure)
 static int parse(int argc, char **argv, struct options *o)
 {
 	static const struct option option[] = {
-		{"key", required_argument, NULL, 'k'},
-		{"anchor", required_argument, NULL, 'a'},
-		{"min-size", required_argument, NULL, 's'},
-		{"root", required_argument, NULL, 'r'},
+		VERIFY_ARGS_OPTIONS,
 		{"trust-bundle-key", no_argument, NULL, 't'},
 		{"json", no_argument, NULL, 'j'},
 		{"version", no_argument, NULL, 'v'},
@@ -60,18 +57,6 @@ static int parse(int argc, char **argv, struct options *o)
 
 	while ((c = getopt_long(argc, argv, "h", option, NULL)) >= 0) {
 		switch (c) {
-		case 'k':
-			o->args.key = optarg;
-			break;
-		case 'a':
-			o->args.anchor = optarg;
-			break;
-		case 's':
-			o->args.min_size = optarg;
-			break;
-		case 'r':
-			o->args.root = optarg;
-			break;
 		case 't':
 			o->trust_bundle_key = true;
 			break;
@@ -85,6 +70,8 @@ static int parse(int argc, char **argv, struct options *o)
 			fputs(usage, stdout);
 			return 0;
 		default:
+			if (verify_args_option(&o->args, c, optarg))
+				break;
 			fputs(usage, stderr);
 			return EXIT_USAGE;
 		}
