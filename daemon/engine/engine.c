@@ -95,16 +95,6 @@ void engine_set_rules(struct engine *e, const struct engine_rules *rules)
 	e->evaluated = false;
 }
 
-const struct policy_set *engine_policies(const struct engine *e)
-{
-	return e->rules.policies;
-}
-
-enum mode engine_mode(const struct engine *e)
-{
-	return e->rules.mode;
-}
-
 struct verdict judge_effective(struct verdict v, enum mode mode, bool can_redact)
 {
 	/* The reason is of what takes effect; only where nothing does, of what would have. */

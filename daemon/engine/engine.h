@@ -90,6 +90,3 @@ int engine_refuse(struct engine *engine, struct span host, const char *id, enum 
  * {"decision": {...}, "explanation": {...}}. PARSE_DONE; PARSE_E_BAD with out holding {"error":
  * ...}; -ENOMEM. */
 int engine_dry_run(struct engine *engine, struct span facts_json, struct buf *out);
-
-const struct policy_set *engine_policies(const struct engine *engine);
-enum mode engine_mode(const struct engine *engine);
