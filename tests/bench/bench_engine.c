@@ -4,11 +4,11 @@
  *
  * layer: engine
  */
+#include "clock.h"
 #include "engine/engine.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define RULES	   100
 #define BODY_BYTES 4096
@@ -18,14 +18,6 @@ static void die(const char *what)
 {
 	fprintf(stderr, "bench_engine: %s\n", what);
 	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 /* A quarter each of words, patterns, process facts and numbers; none of them matches. */
@@ -103,7 +95,7 @@ int main(void)
 	if (!engine || request.err)
 		die("out of memory");
 	engine_set_rules(engine, &rules);
-	start = now();
+	start = clock_seconds(CLOCK_MONOTONIC);
 	for (int i = 0; i < ROUNDS; i++) {
 		struct engine_request q = {.host = SPAN_LIT("api.openai.com"),
 					   .bytes = request.p,
@@ -117,7 +109,7 @@ int main(void)
 		if (!d.pass || engine_record(engine, &q, &d, 0, &record) < 0)
 			die("a request that should pass did not");
 	}
-	seconds = now() - start;
+	seconds = clock_seconds(CLOCK_MONOTONIC) - start;
 	printf("RESULT\tengine: verdicts on one core, %d rules, %zu byte body, judged and "
 	       "recorded\t%.0f\t1/s\t>= 20000\n",
 	       RULES, (size_t)BODY_BYTES, ROUNDS / seconds);

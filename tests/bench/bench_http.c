@@ -1,23 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* layer: http */
 /* How fast whole requests are read: time per request and MB/s, for the forms that clients send. */
+#include "clock.h"
 #include "http/request.h"
 #include "http/sse.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <zlib.h>
 
 #define SECONDS 0.5
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void put_content(struct buf *b, size_t bytes)
 {
@@ -98,7 +90,7 @@ static void row(const char *name, size_t bytes, unsigned n, double seconds)
 static void bench(const char *name, size_t bytes, bool gzip, size_t chunk)
 {
 	struct buf b = BUF_INIT(64u << 20), body = BUF_INIT(AICP_INFLATED_BYTES_MAX);
-	double begin = now(), seconds;
+	double begin = clock_seconds(CLOCK_MONOTONIC), seconds;
 	struct http_request q;
 	unsigned n = 0;
 
@@ -109,7 +101,7 @@ static void bench(const char *name, size_t bytes, bool gzip, size_t chunk)
 			exit(1);
 		}
 		n++;
-		seconds = now() - begin;
+		seconds = clock_seconds(CLOCK_MONOTONIC) - begin;
 	} while (seconds < SECONDS);
 	row(name, b.n, n, seconds);
 	printf("RESULT\thttp: %s\t%.0f\tns\t\n", name, seconds / n * 1e9);
@@ -130,7 +122,7 @@ static void bench_sse(void)
 			"{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"choices\":"
 			"[{\"index\":0,\"delta\":{\"content\":\" "
 			"word\"},\"finish_reason\":null}]}\n\n");
-	begin = now();
+	begin = clock_seconds(CLOCK_MONOTONIC);
 	do {
 		struct span in = buf_span(&b);
 		struct sse_event e;
@@ -142,7 +134,7 @@ static void bench_sse(void)
 			in = span_sub(in, used, in.n);
 		sse_deinit(&sse);
 		n++;
-		seconds = now() - begin;
+		seconds = clock_seconds(CLOCK_MONOTONIC) - begin;
 	} while (seconds < SECONDS);
 	row("event stream of 100 events", b.n, n, seconds);
 	buf_deinit(&b);

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* layer: base */
 /* How fast JSON is scanned: time per text and MB/s, for the shapes that chat requests have. */
+#include "clock.h"
 #include "base/json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define SECONDS 0.5
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void put_message(struct buf *b, const char *text, size_t n)
 {
@@ -60,7 +52,7 @@ static void put_keys(struct buf *b, unsigned keys, const char *form)
 static void bench(const char *name, struct buf *b)
 {
 	struct json_scan *scan = json_scan_new(UINT32_MAX);
-	double begin = now(), seconds;
+	double begin = clock_seconds(CLOCK_MONOTONIC), seconds;
 	unsigned n = 0;
 
 	do {
@@ -69,7 +61,7 @@ static void bench(const char *name, struct buf *b)
 			exit(1);
 		}
 		n++;
-		seconds = now() - begin;
+		seconds = clock_seconds(CLOCK_MONOTONIC) - begin;
 	} while (seconds < SECONDS);
 	printf("%-34s %9zu %14.0f %9.0f\n", name, b->n, seconds / n * 1e9,
 	       (double)b->n * n / seconds / 1e6);

@@ -2,24 +2,16 @@
 /* layer: policy */
 /* What policies cost: one evaluation with 100 and 1,000 rules over 4 KB texts, and loading a set.
  */
+#include "clock.h"
 #include "policy/policy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define TEXT_BYTES 4096
 #define SECONDS	   0.5
 
 /* Of this thread alone: others on the machine do not count. */
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static const char *const words[] = {
 	"social",   "security", "credit",   "card",   "passport", "number", "secret",  "project",
 	"password", "internal", "customer", "salary", "diagnose", "merger", "private", "export",
@@ -70,13 +62,13 @@ static struct policy_set *load(int rules, double *ret_seconds)
 	for (int i = 0; i < rules; i++)
 		put_rule(&text, i);
 	source.text = buf_span(&text);
-	begin = now();
+	begin = clock_seconds(CLOCK_THREAD_CPUTIME_ID);
 	if (policy_load(&source, 1, &set, &error) != PARSE_DONE) {
 		fprintf(stderr, "bench_policy: %s\n",
 			error.text.n ? (const char *)error.text.p : "no memory");
 		exit(1);
 	}
-	*ret_seconds = now() - begin;
+	*ret_seconds = clock_seconds(CLOCK_THREAD_CPUTIME_ID) - begin;
 	buf_deinit(&text);
 	yaml_error_deinit(&error);
 	return set;
@@ -118,11 +110,11 @@ static double evaluate(const struct policy_set *set, bool ascii)
 
 	if (!eval || policy_evaluate(set, eval, facts, MODE_ENFORCE).reason == REASON_NO_MEMORY)
 		exit(1);
-	begin = now();
+	begin = clock_seconds(CLOCK_THREAD_CPUTIME_ID);
 	do {
 		for (int i = 0; i < 100; i++, n++)
 			(void)policy_evaluate(set, eval, facts, MODE_ENFORCE);
-		seconds = now() - begin;
+		seconds = clock_seconds(CLOCK_THREAD_CPUTIME_ID) - begin;
 	} while (seconds < SECONDS);
 	policy_eval_free(eval);
 	facts_free(facts);

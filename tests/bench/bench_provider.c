@@ -2,21 +2,13 @@
 /* layer: provider */
 /* How long it takes to read a call: scan and facts of chat requests of 4 KB, as the engine reads
  * them. */
+#include "clock.h"
 #include "provider/provider.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define SECONDS 0.5
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void die(const char *what)
 {
@@ -73,20 +65,20 @@ static double least(const struct provider *p, const struct message *head, struct
 {
 	struct json_scan *scan = json_scan_new(UINT32_MAX);
 	struct facts *facts = facts_new();
-	double best = 1e9, end = now() + SECONDS;
+	double best = 1e9, end = clock_seconds(CLOCK_MONOTONIC) + SECONDS;
 
 	if (!scan || !facts)
 		die("no memory");
-	while (now() < end) {
-		double begin = now();
+	while (clock_seconds(CLOCK_MONOTONIC) < end) {
+		double begin = clock_seconds(CLOCK_MONOTONIC);
 
 		for (int i = 0; i < 200; i++) {
 			facts_reset(facts);
 			if (provider_request(p, head, body, scan, facts) != PARSE_DONE)
 				die("the request was not read");
 		}
-		if ((now() - begin) / 200 < best)
-			best = (now() - begin) / 200;
+		if ((clock_seconds(CLOCK_MONOTONIC) - begin) / 200 < best)
+			best = (clock_seconds(CLOCK_MONOTONIC) - begin) / 200;
 	}
 	json_scan_free(scan);
 	facts_free(facts);

@@ -4,11 +4,11 @@
  *
  * layer: engine
  */
+#include "clock.h"
 #include "engine/engine.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define RULES	   100
 #define BODY_BYTES 102400
@@ -19,14 +19,6 @@ static void die(const char *what)
 {
 	fprintf(stderr, "bench_rewrite: %s\n", what);
 	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 /* One that redacts, among others that look into the same texts and find nothing. */
@@ -106,7 +98,7 @@ static double judge(struct engine *engine, const char *ending, size_t redactions
 	make_request(&request, ending);
 	if (request.err)
 		die("out of memory");
-	start = now();
+	start = clock_seconds(CLOCK_THREAD_CPUTIME_ID);
 	do {
 		struct engine_request q = {.host = SPAN_LIT("api.openai.com"),
 					   .bytes = request.p,
@@ -120,7 +112,7 @@ static double judge(struct engine *engine, const char *ending, size_t redactions
 		if (!d.pass || d.redactions != redactions)
 			die("a request was not judged as it should be");
 		rounds++;
-		end = now();
+		end = clock_seconds(CLOCK_THREAD_CPUTIME_ID);
 	} while (end - start < SECONDS);
 	buf_deinit(&request);
 	return (end - start) / rounds;
