@@ -19,7 +19,7 @@ enum decide_reply link_read_verdict(const uint8_t *message, size_t n, size_t *re
 		return DECIDE_REPLY_GARBAGE;
 	memcpy(&v, message, sizeof(v));
 	if (v.magic != AICP_SHIM_MAGIC || v.version != AICP_SHIM_VERSION ||
-	    v.type != AICP_SHIM_VERDICT || v.reserved || v.answer_bytes != n - sizeof(v) ||
+	    v.type != AICP_SHIM_VERDICT || v.extra || v.answer_bytes != n - sizeof(v) ||
 	    (v.body_bytes && v.action != AICP_SHIM_REWRITE))
 		return DECIDE_REPLY_GARBAGE;
 	if (v.action == AICP_SHIM_PASS && !v.answer_bytes)

@@ -14,7 +14,10 @@
  * and shrinking, when AICP_SHIM_F_MEMFD is set.
  *
  * Verdict message: struct aicp_shim_verdict, then answer_bytes of a whole HTTP response to serve
- * (AICP_SHIM_ANSWER), which ends its connection. With AICP_SHIM_REWRITE one SCM_RIGHTS passes a
+ * (AICP_SHIM_ANSWER), which ends its connection. AICP_SHIM_HOLD is a verdict to come: people are
+ * asked, and the connection stays open for at most `extra` milliseconds until a second message, which
+ * is PASS, ANSWER or REWRITE; its answer_bytes are what to serve where the program cannot wait. A
+ * shim that is no longer interested closes. With AICP_SHIM_REWRITE one SCM_RIGHTS passes a
  * sealed memfd of exactly body_bytes: the body that leaves in place of the judged one, decoded,
  * under the program's own head, in which Content-Length is set to it and what framed, coded or
  * digested the old body is dropped.
@@ -51,12 +54,14 @@ enum aicp_shim_flag {
 	AICP_SHIM_F_SOCKET = 1,
 	AICP_SHIM_F_MEMFD = 2,
 	AICP_SHIM_F_CLEAR = 4, /* clear HTTP, no TLS */
+	AICP_SHIM_F_CAN_HOLD = 8, /* AICP_SHIM_HOLD is understood */
 };
 
 enum aicp_shim_action {
 	AICP_SHIM_PASS = 1, /* send exactly the judged bytes */
 	AICP_SHIM_ANSWER = 2, /* send nothing, serve the answer, end the connection */
 	AICP_SHIM_REWRITE = 3, /* send the program's head and the body in the passed memfd */
+	AICP_SHIM_HOLD = 4, /* wait for a second message, or serve the answer and close */
 };
 
 struct aicp_shim_request {
@@ -82,7 +87,7 @@ struct aicp_shim_verdict {
 	uint32_t answer_bytes;
 	uint8_t decision_id[32]; /* ASCII, NUL-padded; for diagnosis only */
 	uint32_t body_bytes; /* with AICP_SHIM_REWRITE */
-	uint32_t reserved;
+	uint32_t extra; /* with AICP_SHIM_HOLD: how long it may last, in milliseconds; else 0 */
 };
 
 _Static_assert(sizeof(struct aicp_shim_request) == 32, "wire size");
