@@ -19,6 +19,7 @@ static bool permitted(enum record_type type, bool *ret_essential)
 	case RECORD_THROTTLED:
 	case RECORD_COVERAGE_GAP:
 	case RECORD_AUTH_FAILED:
+	case RECORD_HOLD_ENDED:
 		return true;
 	case RECORD_POLICY_LOAD:
 	case RECORD_POLICY_REFUSED:
@@ -37,6 +38,9 @@ static bool permitted(enum record_type type, bool *ret_essential)
 	case RECORD_KEY_CREATED:
 	case RECORD_KEY_REVOKED:
 	case RECORD_ROLLBACK:
+	case RECORD_APPROVAL_REQUESTED:
+	case RECORD_APPROVAL_DECIDED:
+	case RECORD_APPROVAL_EXPIRED:
 	case _RECORD_TYPE_COUNT:
 		break;
 	}

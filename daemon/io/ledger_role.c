@@ -170,7 +170,8 @@ static void take_append(struct ledger_role *lr, const struct asker *from, struct
 {
 	struct append a;
 
-	if (append_read(payload, &a) != PARSE_DONE) {
+	if (append_read(payload, &a) != PARSE_DONE ||
+	    (a.type == RECORD_HOLD_ENDED && from->peer->role != LINK_ENGINE)) {
 		reply_failed(lr, from, "bad-append",
 			     "unknown type, or one that only the ledger writes");
 		return;

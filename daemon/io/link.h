@@ -50,10 +50,19 @@ enum link_type {
 	LINK_AUTH = 35, /* {"key": presented key} → LINK_AUTH_RESULT {"ok": bool, "id": .., "role":
 			   .., "owner": ..} */
 	LINK_AUTH_RESULT = 36,
+	/* engine ⇄ ledger, about approvals */
+	LINK_ASK = 37, /* raw, see io/question.h: body of approval.requested and what approvers
+			  see; answered by LINK_DURABLE or LINK_FAILED */
+	LINK_APPROVALS = 38, /* {}: a new engine is here. Ends all holds that have no end yet; one
+				LINK_APPROVAL for each that is open, then LINK_APPROVALS_END */
+	LINK_APPROVAL = 39, /* {"approval_id": .., "state": .., ...}: as it is now */
+	LINK_APPROVALS_END = 40,
 	/* api → engine */
 	LINK_QUERY =
 		48, /* {"op": name, ...} → LINK_ANSWER {"status": HTTP status, "body": {...}} */
 	LINK_ANSWER = 49,
+	/* api → ledger */
+	LINK_COMMAND = 50, /* {"op": name, ...}: changes state → LINK_ANSWER */
 };
 
 /* Set in the first byte of LINK_APPEND: a refusal or an admin's command, which may use the disk

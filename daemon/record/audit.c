@@ -60,6 +60,10 @@ static void count(struct audit_counts *counts, const struct leaf *leaf)
 	case RECORD_KEY_CREATED:
 	case RECORD_KEY_REVOKED:
 	case RECORD_EXPORT:
+	case RECORD_APPROVAL_REQUESTED:
+	case RECORD_APPROVAL_DECIDED:
+	case RECORD_APPROVAL_EXPIRED:
+	case RECORD_HOLD_ENDED:
 		break;
 	}
 }

@@ -114,6 +114,20 @@
 /* Rows that one query of the API hands out; 10,000 decisions are some 15 MB. */
 #define AICP_API_ROWS_MAX 10000u
 
+/* What approvers may see of one request: a conversation of some hundred thousand words. */
+#define AICP_APPROVAL_CONTENT_BYTES_MAX (1u << 20)
+/* Approvals that wait for a decision: of one user as many as AICP_UID_CONNECTIONS_MAX may hold
+ * connections for, and in all more than anybody can read; with the bytes that are kept for them. */
+#define AICP_UID_APPROVALS_MAX	 256u
+#define AICP_APPROVALS_MAX	 2048u
+#define AICP_APPROVALS_BYTES_MAX (512u << 20)
+/* Why somebody approves or rejects, and what they note beside it. */
+#define AICP_RATIONALE_CHARS_MAX 2048u
+/* A held connection: the kernel gives up probing a closed window after some 15 minutes. */
+#define AICP_HOLD_S_MAX 840u
+/* A week: an approval that is older is about another situation. */
+#define AICP_APPROVAL_EXPIRY_S_MAX (7u * 86400u)
+
 /* Shim connections at once, all users together: three descriptors each must fit RLIMIT_NOFILE of
  * the engine. */
 #define AICP_ENGINE_CONNECTIONS_MAX 4096u

@@ -46,8 +46,15 @@ static void what_admins_do_is_essential(void **state)
 
 static void nobody_forges_the_ledgers_own_records(void **state)
 {
-	const enum record_type own[] = {RECORD_START,	    RECORD_STOP,	RECORD_HEARTBEAT,
-					RECORD_KEY_CREATED, RECORD_KEY_REVOKED, RECORD_ROLLBACK};
+	const enum record_type own[] = {RECORD_START,
+					RECORD_STOP,
+					RECORD_HEARTBEAT,
+					RECORD_KEY_CREATED,
+					RECORD_KEY_REVOKED,
+					RECORD_ROLLBACK,
+					RECORD_APPROVAL_REQUESTED,
+					RECORD_APPROVAL_DECIDED,
+					RECORD_APPROVAL_EXPIRED};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
