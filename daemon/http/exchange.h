@@ -12,8 +12,7 @@
  */
 #pragma once
 
-#include "base/buf.h"
-#include "http/body.h"
+#include "http/answer.h"
 #include "http/request.h"
 
 enum exchange_state {
@@ -36,13 +35,7 @@ struct exchange {
 	size_t head_bytes;
 	const uint8_t *head_at; /* where request stood when head was read */
 	struct body body; /* framing of the request's body */
-	/* answer */
-	struct buf answer_bytes; /* bytes of the present head */
-	struct message
-		answer; /* slices into answer_bytes; of the final answer once answer_head is set */
-	struct body answer_body;
-	bool answer_head;
-	unsigned interim; /* 1xx answers so far */
+	struct http_answer answer;
 	bool keep_alive; /* once OVER: may another request follow? */
 };
 

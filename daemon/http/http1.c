@@ -433,3 +433,11 @@ int http1_response(struct span in, struct span method, struct message *ret_messa
 	*ret_used = (size_t)(r.p - r.begin);
 	return PARSE_DONE;
 }
+
+#define EAGER_HEAD_BYTES 256
+
+bool http1_worth_parsing(size_t head_n, struct span fresh)
+{
+	return head_n < EAGER_HEAD_BYTES || head_n >= AICP_HEAD_BYTES_MAX ||
+	       span_find(fresh, '\n') < fresh.n;
+}

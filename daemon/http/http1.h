@@ -30,3 +30,8 @@ MUST_CHECK int http1_request(struct span in, struct message *ret_message, size_t
  * opens a tunnel. */
 MUST_CHECK int http1_response(struct span in, struct span method, struct message *ret_message,
 			      size_t *ret_used, struct http_fault *ret_fault);
+
+/* Is it time to look at a head again, head_n bytes long with these fresh ones? Short heads are
+ * looked at with every byte, so that what is no HTTP is known at once; longer ones at each line's
+ * end only, so that a peer that sends single bytes costs a parse a line and not a parse a byte. */
+bool http1_worth_parsing(size_t head_n, struct span fresh);

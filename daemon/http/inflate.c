@@ -14,6 +14,8 @@
 #define ZSTD_WINDOW_LOG_MAX 23
 /* Decoded at a time: between stages, and as room made in the caller's buffer. */
 #define STEP_BYTES (16u << 10)
+/* What zlib allocates to decode: its window, and some 7 KiB beside it (zconf.h). */
+#define ZLIB_MEMORY_BYTES (40u << 10)
 /* So much may come of any input, however short, before the ratio counts. */
 #define RATIO_FREE_BYTES (1u << 20)
 
@@ -23,6 +25,7 @@ enum coding { CODING_IDENTITY, CODING_ZLIB, CODING_BR, CODING_ZSTD };
 struct stage {
 	enum coding coding;
 	bool ended;
+	size_t br_bytes; /* that brotli has now */
 	union {
 		z_stream zlib;
 		BrotliDecoderState *br;
@@ -38,6 +41,50 @@ struct inflate {
 	uint8_t between[STEP_BYTES];
 };
 
+/* Brotli does not tell what it has: its blocks carry their size in front. */
+struct br_block {
+	_Alignas(max_align_t) size_t n;
+};
+
+static void *br_alloc(void *opaque, size_t n)
+{
+	struct stage *s = opaque;
+	struct br_block *block = n <= SIZE_MAX - sizeof(*block) ? malloc(sizeof(*block) + n) : NULL;
+
+	if (!block)
+		return NULL;
+	block->n = n;
+	s->br_bytes += n;
+	return block + 1;
+}
+
+static void br_free(void *opaque, void *p)
+{
+	struct stage *s = opaque;
+	struct br_block *block = p;
+
+	if (!block)
+		return;
+	block--;
+	s->br_bytes -= block->n;
+	free(block);
+}
+
+static size_t stage_memory(const struct stage *s)
+{
+	switch (s->coding) {
+	case CODING_IDENTITY:
+		break;
+	case CODING_ZLIB:
+		return ZLIB_MEMORY_BYTES;
+	case CODING_BR:
+		return s->br_bytes;
+	case CODING_ZSTD:
+		return ZSTD_sizeof_DStream(s->zstd);
+	}
+	return 0;
+}
+
 static int stage_init(struct stage *s, enum coding coding, int window_bits)
 {
 	*s = (struct stage){.coding = CODING_IDENTITY};
@@ -49,7 +96,7 @@ static int stage_init(struct stage *s, enum coding coding, int window_bits)
 			return -ENOMEM;
 		break;
 	case CODING_BR:
-		s->br = BrotliDecoderCreateInstance(NULL, NULL, NULL);
+		s->br = BrotliDecoderCreateInstance(br_alloc, br_free, s);
 		if (!s->br)
 			return -ENOMEM;
 		break;
@@ -321,6 +368,15 @@ int inflate_feed(struct inflate *inflate, struct span in, struct buf *out)
 	if (err)
 		return inflate->outcome = err;
 	return all_ended(inflate) ? PARSE_DONE : PARSE_E_MORE;
+}
+
+size_t inflate_memory(const struct inflate *inflate)
+{
+	size_t n = sizeof(*inflate);
+
+	for (unsigned i = 0; i < inflate->stages_n; i++)
+		n += stage_memory(&inflate->stage[i]);
+	return n;
 }
 
 int inflate_end(struct inflate *inflate)

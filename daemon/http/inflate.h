@@ -24,6 +24,9 @@ struct inflate;
 MUST_CHECK int inflate_new(struct span content_encoding, struct inflate **ret_inflate);
 void inflate_free(struct inflate *inflate);
 
+/* Bytes that it has allocated now: brotli's and zstd's windows grow with what they decode. */
+size_t inflate_memory(const struct inflate *inflate);
+
 /* Does this value of Content-Encoding change nothing? */
 bool inflate_is_identity(struct span content_encoding);
 

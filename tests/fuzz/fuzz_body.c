@@ -76,7 +76,7 @@ static void read_answer(struct span in, size_t piece, struct result *ret)
 		}
 	}
 	/* What is wrong inside a long line of a head may be seen at its end only. */
-	if (ret->outcome == PARSE_E_MORE && !x.answer_head) {
+	if (ret->outcome == PARSE_E_MORE && !x.answer.has_head) {
 		struct exchange_answer a;
 		size_t used;
 

@@ -193,8 +193,8 @@ static void answer_end(void *ctx, const char *how)
 	if (f->close && f->outcome == PARSE_E_MORE)
 		f->outcome = exchange_response_end(&f->x);
 	/* Of an answer that is refused with its first bytes, nothing was handed out. */
-	if (f->x.answer_head)
-		f->status = f->x.answer.status;
+	if (f->x.answer.has_head)
+		f->status = f->x.answer.head.status;
 	if (f->outcome != f->want || f->status != f->want_status || f->x.state != f->want_state ||
 	    !span_eq_str(buf_span(&f->content), f->want_content) ||
 	    (f->want_used && f->used != f->want_used))
