@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Usage out of answers, whole or streamed. */
+/* Usage, and what else is told of answers, whole or streamed. */
 #include "base/cleanup.h"
 #include "provider/file.h"
 
@@ -12,9 +12,11 @@
 
 struct provider_answer {
 	const struct shape *shape; /* NULL: nothing is known of such answers */
-	struct json_scan *scan;
 	int64_t counter[AICP_PROVIDER_COUNTERS_MAX];
-	struct buf model, finish_reason;
+	struct buf model, finish_reason, id;
+	struct buf tools; /* names, one behind the other */
+	size_t tool_end[AICP_PROVIDER_TOOLS_MAX];
+	unsigned tools_n;
 };
 
 DEFINE_FREEP(struct provider_answer, provider_answer_free)
@@ -29,21 +31,23 @@ struct provider_answer *provider_answer_new(const struct provider *provider, str
 		return NULL;
 	a->model = BUF_INIT(NAME_BYTES_MAX);
 	a->finish_reason = BUF_INIT(NAME_BYTES_MAX);
+	a->id = BUF_INIT(NAME_BYTES_MAX);
+	a->tools = BUF_INIT((AICP_PROVIDER_TOOLS_MAX + 1) * NAME_BYTES_MAX);
 	for (unsigned i = 0; i < AICP_PROVIDER_COUNTERS_MAX; i++)
 		a->counter[i] = UNKNOWN;
 	if (o && o->shape && o->shape->answer)
 		a->shape = o->shape;
-	a->scan = json_scan_new(AICP_JSON_TOKENS_MAX);
-	return a->scan ? TAKE(a) : NULL;
+	return TAKE(a);
 }
 
 void provider_answer_free(struct provider_answer *answer)
 {
 	if (!answer)
 		return;
-	json_scan_free(answer->scan);
 	buf_deinit(&answer->model);
 	buf_deinit(&answer->finish_reason);
+	buf_deinit(&answer->id);
+	buf_deinit(&answer->tools);
 	free(answer);
 }
 
@@ -59,6 +63,36 @@ static int take_text(const struct json *j, uint32_t t, struct buf *out)
 	if (r)
 		buf_clear(out);
 	return r == -E2BIG ? PARSE_E_BAD : r;
+}
+
+static struct span tool_at(const struct provider_answer *a, unsigned i)
+{
+	return span_sub(buf_span(&a->tools), i ? a->tool_end[i - 1] : 0, a->tool_end[i]);
+}
+
+/* Streams name a call more than once: when it begins, and in what they say at the end. */
+static int take_tool(struct provider_answer *a, const struct json *j, uint32_t t)
+{
+	size_t before = a->tools.n;
+	struct span name;
+	int r;
+
+	if (a->tools_n == AICP_PROVIDER_TOOLS_MAX || j->token[t].begin == j->token[t].end)
+		return PARSE_DONE;
+	r = json_string_put(j, t, &a->tools);
+	name = span_sub(buf_span(&a->tools), before, a->tools.n);
+	a->tools.n = before;
+	a->tools.err = 0;
+	if (r == -E2BIG || name.n > NAME_BYTES_MAX)
+		return PARSE_E_BAD;
+	if (r)
+		return r;
+	for (unsigned i = 0; i < a->tools_n; i++)
+		if (span_eq(tool_at(a, i), name))
+			return PARSE_DONE;
+	a->tools.n += name.n;
+	a->tool_end[a->tools_n++] = a->tools.n;
+	return PARSE_DONE;
 }
 
 static int take(struct path_walk *walk, const struct path_action *action, uint32_t t, bool deep)
@@ -77,6 +111,10 @@ static int take(struct path_walk *walk, const struct path_action *action, uint32
 		return take_text(walk->json, t, &a->model);
 	case SHAPE_FINISH:
 		return take_text(walk->json, t, &a->finish_reason);
+	case SHAPE_ID:
+		return take_text(walk->json, t, &a->id);
+	case SHAPE_TOOL:
+		return take_tool(a, walk->json, t);
 	case SHAPE_TEXT:
 	case SHAPE_FACT:
 	case SHAPE_LIST:
@@ -90,7 +128,12 @@ static int take(struct path_walk *walk, const struct path_action *action, uint32
 	return PARSE_E_BAD;
 }
 
-int provider_answer_json(struct provider_answer *answer, struct span body)
+bool provider_answer_reads(const struct provider_answer *answer)
+{
+	return answer->shape;
+}
+
+int provider_answer_json(struct provider_answer *answer, struct span body, struct json_scan *scan)
 {
 	struct path_walk walk = {.take = take, .context = answer};
 	struct json json;
@@ -98,21 +141,22 @@ int provider_answer_json(struct provider_answer *answer, struct span body)
 
 	if (!answer->shape)
 		return PARSE_DONE;
-	r = json_scan_all(answer->scan, body);
+	r = json_scan_all(scan, body);
 	if (r)
 		return r;
-	json = json_scan_json(answer->scan, body);
+	json = json_scan_json(scan, body);
 	walk.json = &json;
 	return path_walk(&walk, answer->shape->answer);
 }
 
-int provider_answer_event(struct provider_answer *answer, struct span event, struct span data)
+int provider_answer_event(struct provider_answer *answer, struct span event, struct span data,
+			  struct json_scan *scan)
 {
 	/* What an event is stands in its data too; not every provider names its events. */
 	(void)event;
 	if (!data.n || span_eq_str(data, "[DONE]"))
 		return PARSE_DONE;
-	return provider_answer_json(answer, data);
+	return provider_answer_json(answer, data, scan);
 }
 
 void provider_answer_usage(const struct provider_answer *answer, struct provider_usage *ret_usage)
@@ -133,5 +177,20 @@ void provider_answer_usage(const struct provider_answer *answer, struct provider
 		.reasoning_output_tokens = total[SHAPE_REASONING],
 		.model = buf_span(&answer->model),
 		.finish_reason = buf_span(&answer->finish_reason),
+		.id = buf_span(&answer->id),
 	};
+}
+
+unsigned provider_answer_tools(const struct provider_answer *answer,
+			       struct span ret_name[AICP_PROVIDER_TOOLS_MAX])
+{
+	for (unsigned i = 0; i < answer->tools_n; i++)
+		ret_name[i] = tool_at(answer, i);
+	return answer->tools_n;
+}
+
+size_t provider_answer_memory(const struct provider_answer *answer)
+{
+	return sizeof(*answer) + answer->model.cap + answer->finish_reason.cap + answer->id.cap +
+	       answer->tools.cap;
 }

@@ -104,6 +104,8 @@ bool marks_take(struct marks *m, const struct path_action *a, uint32_t t, bool d
 	case SHAPE_COUNTER:
 	case SHAPE_MODEL:
 	case SHAPE_FINISH:
+	case SHAPE_ID:
+	case SHAPE_TOOL:
 		break;
 	}
 	return false;

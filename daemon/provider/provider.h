@@ -56,20 +56,32 @@ struct provider_usage {
 	int64_t cache_read_input_tokens, cache_creation_input_tokens, reasoning_output_tokens;
 	struct span model; /* response model; borrowed from the reader */
 	struct span finish_reason; /* first choice's; borrowed from the reader */
+	struct span id; /* the provider's own of this answer; borrowed from the reader */
 };
 
-/* Reads usage out of an answer, streamed or not, for the operation that answers to method and path.
- */
+/* Reads usage, and what else a shape has of answers, out of one, streamed or not, for the operation
+ * that answers to method and path. */
 struct provider_answer;
+/* Borrows from the provider. NULL: no memory. */
 struct provider_answer *provider_answer_new(const struct provider *provider, struct span method,
 					    struct span path);
 void provider_answer_free(struct provider_answer *answer);
-/* A whole JSON answer. Same outcomes as provider_request() without facts. */
-MUST_CHECK int provider_answer_json(struct provider_answer *answer, struct span body);
+/* Does the provider's file say how such answers are read? If not, the functions below read
+ * nothing. */
+bool provider_answer_reads(const struct provider_answer *answer);
+/* A whole JSON answer; scan is scratch. Same outcomes as provider_request() without facts. */
+MUST_CHECK int provider_answer_json(struct provider_answer *answer, struct span body,
+				    struct json_scan *scan);
 /* One event of an event stream: its event name (may be empty) and data. "[DONE]" is known. */
 MUST_CHECK int provider_answer_event(struct provider_answer *answer, struct span event,
-				     struct span data);
+				     struct span data, struct json_scan *scan);
 void provider_answer_usage(const struct provider_answer *answer, struct provider_usage *ret_usage);
+/* Names of the tools that the answer called, each once, in order, at most
+ * AICP_PROVIDER_TOOLS_MAX; borrowed from the reader until it reads on. Returns how many. */
+unsigned provider_answer_tools(const struct provider_answer *answer,
+			       struct span ret_name[AICP_PROVIDER_TOOLS_MAX]);
+/* Bytes that the reader has allocated. */
+size_t provider_answer_memory(const struct provider_answer *answer);
 
 /* Do clients of the operation that method, path and query call expect its errors as the only item
  * of an array? */

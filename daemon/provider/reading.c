@@ -112,6 +112,8 @@ static int take(struct path_walk *walk, const struct path_action *a, uint32_t t,
 	case SHAPE_COUNTER:
 	case SHAPE_MODEL:
 	case SHAPE_FINISH:
+	case SHAPE_ID:
+	case SHAPE_TOOL:
 		break;
 	}
 	return PARSE_E_BAD;

@@ -45,6 +45,17 @@ static const char *const total_keys[_SHAPE_TOTAL_COUNT] = {
 	[SHAPE_REASONING] = "reasoning_output_tokens",
 };
 
+/* Keys of `answer:` that are texts. */
+static const struct {
+	const char *name;
+	enum shape_use use;
+} answer_keys[] = {
+	{"model", SHAPE_MODEL},
+	{"finish_reason", SHAPE_FINISH},
+	{"id", SHAPE_ID},
+	{"tools", SHAPE_TOOL},
+};
+
 /* What one shape is loaded with. */
 struct loader {
 	const char *file;
@@ -242,9 +253,11 @@ static int load_answer_key(struct loader *l, const struct yaml_node *places,
 
 	if (span_eq_str(key, "usage"))
 		return PARSE_DONE;
-	if (span_eq_str(key, "model") || span_eq_str(key, "finish_reason")) {
-		action.what = span_eq_str(key, "model") ? SHAPE_MODEL : SHAPE_FINISH;
-		return add_paths(l, l->shape->answer, nowhere, value, action);
+	for (size_t i = 0; i < sizeof(answer_keys) / sizeof(*answer_keys); i++) {
+		action.what = (int)answer_keys[i].use;
+		if (span_eq_str(key, answer_keys[i].name))
+			return add_paths(l, l->shape->answer, nowhere, value, action);
+		nearest_offer(&near, key, span_str(answer_keys[i].name));
 	}
 	for (int i = 0; i < _SHAPE_TOTAL_COUNT; i++) {
 		if (span_eq_str(key, total_keys[i]))

@@ -20,6 +20,8 @@ enum shape_use {
 	SHAPE_COUNTER, /* arg: counter */
 	SHAPE_MODEL, /* of the answer */
 	SHAPE_FINISH, /* of the answer */
+	SHAPE_ID, /* of the answer */
+	SHAPE_TOOL, /* of the answer: name of a tool that it calls */
 };
 
 /* What a string of the body is; a string can be several. */

@@ -173,6 +173,8 @@
 #define AICP_PROVIDER_ERROR_BYTES_MAX 2048u
 /* Terms that one provider shape adds up to token counts. */
 #define AICP_PROVIDER_COUNTERS_MAX 16u
+/* Names of tools that are kept of one answer; models call a handful at once. */
+#define AICP_PROVIDER_TOOLS_MAX 32u
 
 /* Disk space that the ledger keeps aside: some ten thousand refusals and admin records, with their
  * index. */

@@ -28,6 +28,8 @@ static const char file[] =
 	"      cache_read_input_tokens: details{kind!=none}.cached\n"
 	"      model: [model, message.model]\n"
 	"      finish_reason: [\"choices[index=0].finish_reason\", \"choices[else].why\", status]\n"
+	"      id: id\n"
+	"      tools: [\"choices[].tools[].name\", \"content[type=tool_use].name\"]\n"
 	"refusal: {body: '{\"error\":{\"message\":\"%MESSAGE%\",\"id\":\"%DECISION%\"}}', headers: "
 	"{x-id: \"%DECISION%\"}}\n";
 
@@ -43,7 +45,9 @@ static struct provider_set *load(void)
 
 static void check(int outcome, const struct provider_answer *answer)
 {
+	struct span tool[AICP_PROVIDER_TOOLS_MAX];
 	struct provider_usage usage;
+	unsigned tools_n;
 
 	CHECK(outcome == PARSE_DONE || outcome == PARSE_E_BAD || outcome == PARSE_E_LIMIT);
 	provider_answer_usage(answer, &usage);
@@ -51,6 +55,13 @@ static void check(int outcome, const struct provider_answer *answer)
 	CHECK(usage.cache_read_input_tokens >= -1 &&
 	      usage.cache_read_input_tokens <= INT64_C(1) << 48);
 	CHECK(usage.cache_creation_input_tokens == -1 && usage.reasoning_output_tokens == -1);
+	tools_n = provider_answer_tools(answer, tool);
+	CHECK(tools_n <= AICP_PROVIDER_TOOLS_MAX);
+	for (unsigned i = 0; i < tools_n; i++) {
+		CHECK(tool[i].n > 0);
+		for (unsigned j = 0; j < i; j++)
+			CHECK(!span_eq(tool[i], tool[j]));
+	}
 }
 
 static void check_refusal(const struct provider *p, struct span in)
@@ -77,18 +88,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct span in = span_of(data, size), rest = in;
 	struct provider_answer *whole, *stream;
 	const struct provider *p;
+	static struct json_scan *scan;
 
-	if (!set)
+	if (!set) {
 		set = load();
+		scan = json_scan_new(AICP_JSON_TOKENS_MAX);
+		CHECK(scan);
+	}
 	p = provider_set_at(set, 0);
 	whole = provider_answer_new(p, SPAN_LIT("POST"), SPAN_LIT("/ask"));
 	stream = provider_answer_new(p, SPAN_LIT("POST"), SPAN_LIT("/ask"));
 	CHECK(whole && stream);
-	check(provider_answer_json(whole, in), whole);
+	check(provider_answer_json(whole, in, scan), whole);
 	while (rest.n) {
 		size_t n = span_find(rest, '\n');
 
-		check(provider_answer_event(stream, SPAN_NULL, span_sub(rest, 0, n)), stream);
+		check(provider_answer_event(stream, SPAN_NULL, span_sub(rest, 0, n), scan), stream);
 		rest = span_sub(rest, n + 1, rest.n);
 	}
 	check_refusal(p, in);

@@ -85,7 +85,9 @@ static bool stream_feed(void *ctx, struct span piece)
 		if (r == PARSE_E_MORE)
 			return true;
 		assert_int_equal(r, PARSE_DONE);
-		assert_int_equal(provider_answer_event(s->answer, event, data), PARSE_DONE);
+		assert_int_equal(
+			provider_answer_event(s->answer, event, data, s->vector.answer_scan),
+			PARSE_DONE);
 		s->events++;
 		piece = span_sub(piece, used, piece.n);
 	}

@@ -67,6 +67,8 @@ static void test_whole_file(void **state)
 	struct facts *facts = facts_new();
 	struct provider_answer *answer;
 	struct provider_usage usage;
+	struct span tool[AICP_PROVIDER_TOOLS_MAX];
+	struct json_scan *scan = json_scan_new(64);
 
 	(void)state;
 	assert_int_equal(read_body(set, "/v1/ask",
@@ -94,15 +96,23 @@ static void test_whole_file(void **state)
 
 	answer =
 		provider_answer_new(provider_set_at(set, 0), SPAN_LIT("POST"), SPAN_LIT("/v1/ask"));
-	assert_int_equal(provider_answer_json(
-				 answer, SPAN_LIT("{\"final\":{\"why\":\"end\",\"usage\":"
-						  "{\"fresh\":1,\"cached\":2,\"produced\":3}}}")),
-			 PARSE_DONE);
+	assert_int_equal(
+		provider_answer_json(
+			answer,
+			SPAN_LIT("{\"final\":{\"why\":\"end\",\"reference\":\"r\",\"usage\":"
+				 "{\"fresh\":1,\"cached\":2,\"produced\":3}},"
+				 "\"wants\":[{\"tool\":\"a\"},{\"tool\":\"b\"},{\"tool\":\"a\"}]}"),
+			scan),
+		PARSE_DONE);
 	provider_answer_usage(answer, &usage);
 	assert_int_equal(usage.input_tokens, 3);
 	assert_int_equal(usage.cache_read_input_tokens, 2);
 	assert_int_equal(usage.output_tokens, 3);
 	assert_true(span_eq_str(usage.finish_reason, "end"));
+	assert_true(span_eq_str(usage.id, "r"));
+	assert_int_equal(provider_answer_tools(answer, tool), 2);
+	assert_true(span_eq_str(tool[0], "a") && span_eq_str(tool[1], "b"));
+	json_scan_free(scan);
 	provider_answer_free(answer);
 	facts_free(facts);
 	provider_set_unref(set);

@@ -381,7 +381,7 @@ static void answer_without_memory(void *ctx)
 	int r = -ENOMEM;
 
 	if (answer)
-		r = provider_answer_json(answer, body);
+		r = provider_answer_json(answer, body, v->answer_scan);
 	assert_int_equal(r, oom_hit() ? -ENOMEM : PARSE_DONE);
 	provider_answer_free(answer);
 }
@@ -392,7 +392,7 @@ static void test_answer_without_memory(void **state)
 
 	(void)state;
 	vector_open(&v, providers, vectors_file("tests/vectors/openai/answer_chat.json"));
-	assert_in_range(oom_each(answer_without_memory, &v), 3, 1000);
+	assert_in_range(oom_each(answer_without_memory, &v), 2, 1000);
 	vector_close(&v);
 }
 
@@ -408,19 +408,22 @@ static void test_answer_bad(void **state)
 	const struct provider *p = provider_set_host(providers, SPAN_LIT("api.openai.com"));
 	struct provider_answer *a =
 		provider_answer_new(p, SPAN_LIT("POST"), SPAN_LIT("/v1/chat/completions"));
+	struct json_scan *scan = json_scan_new(AICP_JSON_TOKENS_MAX);
 	struct provider_usage usage;
 
 	(void)state;
-	assert_non_null(a);
-	assert_int_equal(provider_answer_json(a, SPAN_LIT("{\"usage\":{\"prompt_tokens\":7}}")),
-			 PARSE_DONE);
+	assert_true(a && scan);
+	assert_int_equal(
+		provider_answer_json(a, SPAN_LIT("{\"usage\":{\"prompt_tokens\":7}}"), scan),
+		PARSE_DONE);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		assert_int_equal(provider_answer_json(a, span_str(bad[i])), PARSE_E_BAD);
+		assert_int_equal(provider_answer_json(a, span_str(bad[i]), scan), PARSE_E_BAD);
 	/* What is of a kind that no counter has is passed over. */
-	assert_int_equal(provider_answer_json(a, SPAN_LIT("{\"usage\":{\"prompt_tokens\":\"9\"}}")),
-			 PARSE_DONE);
-	assert_int_equal(provider_answer_event(a, SPAN_NULL, SPAN_LIT("[DONE]")), PARSE_DONE);
-	assert_int_equal(provider_answer_event(a, SPAN_NULL, SPAN_NULL), PARSE_DONE);
+	assert_int_equal(
+		provider_answer_json(a, SPAN_LIT("{\"usage\":{\"prompt_tokens\":\"9\"}}"), scan),
+		PARSE_DONE);
+	assert_int_equal(provider_answer_event(a, SPAN_NULL, SPAN_LIT("[DONE]"), scan), PARSE_DONE);
+	assert_int_equal(provider_answer_event(a, SPAN_NULL, SPAN_NULL, scan), PARSE_DONE);
 	provider_answer_usage(a, &usage);
 	assert_int_equal(usage.input_tokens, 7);
 	assert_int_equal(usage.output_tokens, -1);
@@ -428,10 +431,11 @@ static void test_answer_bad(void **state)
 
 	a = provider_answer_new(p, SPAN_LIT("POST"), SPAN_LIT("/v1/unknown"));
 	assert_non_null(a);
-	assert_int_equal(provider_answer_json(a, SPAN_LIT("anything")), PARSE_DONE);
+	assert_int_equal(provider_answer_json(a, SPAN_LIT("anything"), scan), PARSE_DONE);
 	provider_answer_usage(a, &usage);
 	assert_int_equal(usage.input_tokens, -1);
 	provider_answer_free(a);
+	json_scan_free(scan);
 }
 
 /* Lists and nesting without end are too large, and say so. */

@@ -110,7 +110,8 @@ static void run_answer(struct vector *v)
 
 	assert_non_null(answer);
 	assert_int_not_equal(body, JSON_NONE);
-	assert_int_equal(provider_answer_json(answer, json_raw(&v->json, body)), PARSE_DONE);
+	assert_int_equal(provider_answer_json(answer, json_raw(&v->json, body), v->answer_scan),
+			 PARSE_DONE);
 	vector_expect_usage(v, answer);
 	provider_answer_free(answer);
 }
@@ -158,7 +159,8 @@ static void test_sse(void **state)
 			event = span_sub(line, 7, line.n);
 		if (!span_starts(line, SPAN_LIT("data: ")))
 			continue;
-		assert_int_equal(provider_answer_event(answer, event, span_sub(line, 6, line.n)),
+		assert_int_equal(provider_answer_event(answer, event, span_sub(line, 6, line.n),
+						       v.answer_scan),
 				 PARSE_DONE);
 		events++;
 	}

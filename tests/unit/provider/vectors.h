@@ -66,6 +66,7 @@ static inline struct provider_set *vectors_providers(void)
 struct vector {
 	struct buf file, body_text, path, method, content_type;
 	struct json_scan *scan;
+	struct json_scan *answer_scan; /* scratch */
 	struct json json;
 	const struct provider *provider;
 	struct span body; /* of the request */
@@ -90,7 +91,8 @@ static inline void vector_open(struct vector *v, const struct provider_set *set,
 	uint32_t request;
 
 	*v = (struct vector){.file = file, .scan = json_scan_new(AICP_JSON_TOKENS_MAX)};
-	assert_non_null(v->scan);
+	v->answer_scan = json_scan_new(AICP_JSON_TOKENS_MAX);
+	assert_true(v->scan && v->answer_scan);
 	assert_int_equal(json_scan_all(v->scan, buf_span(&v->file)), PARSE_DONE);
 	v->json = json_scan_json(v->scan, buf_span(&v->file));
 	vector_text(v, "host", "", &host);
@@ -112,6 +114,7 @@ static inline void vector_open(struct vector *v, const struct provider_set *set,
 static inline void vector_close(struct vector *v)
 {
 	json_scan_free(v->scan);
+	json_scan_free(v->answer_scan);
 	buf_deinit(&v->file);
 	buf_deinit(&v->body_text);
 	buf_deinit(&v->path);
@@ -146,6 +149,23 @@ static inline void vector_expect_text(const struct json *j, uint32_t usage, cons
 		assert_true(json_string_eq(j, t, text));
 }
 
+/* `tools` of the vector is the names that the answer calls, joined by commas. */
+static inline void vector_expect_tools(const struct json *j, uint32_t usage,
+				       const struct provider_answer *answer)
+{
+	struct span name[AICP_PROVIDER_TOOLS_MAX];
+	unsigned n = provider_answer_tools(answer, name);
+	struct buf all = BUF_INIT(AICP_YAML_BYTES_MAX);
+
+	for (unsigned i = 0; i < n; i++) {
+		if (i)
+			buf_put_byte(&all, ',');
+		buf_put(&all, name[i]);
+	}
+	vector_expect_text(j, usage, "tools", buf_span(&all));
+	buf_deinit(&all);
+}
+
 /* The answer was read as the vector says. */
 static inline void vector_expect_usage(const struct vector *v, const struct provider_answer *answer)
 {
@@ -163,4 +183,6 @@ static inline void vector_expect_usage(const struct vector *v, const struct prov
 #undef EXPECT
 	vector_expect_text(&v->json, usage, "model", got.model);
 	vector_expect_text(&v->json, usage, "finish_reason", got.finish_reason);
+	vector_expect_text(&v->json, usage, "id", got.id);
+	vector_expect_tools(&v->json, usage, answer);
 }
