@@ -156,6 +156,7 @@ static void commit(struct ledger_role *lr)
 			    strerror(-r));
 	lr->n = 0;
 	buf_clear(&lr->bodies);
+	ledger_tidy(lr->ledger, now());
 	note_health(lr);
 	plan_tick(lr);
 }

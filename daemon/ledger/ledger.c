@@ -168,8 +168,7 @@ static void write_note(struct ledger *l, struct ledger_time now)
 
 	/* The database has it; a later try makes a new file. */
 	l->note_stale = r < 0;
-	if (r < 0)
-		l->retry_ns = now.mono_ns + AICP_LEDGER_RETRY_S * LEDGER_S;
+	l->note_ns = now.mono_ns + AICP_LEDGER_RETRY_S * LEDGER_S;
 }
 
 /* The transaction is on disk: what it said is so. */
@@ -192,7 +191,8 @@ static void adopt(struct ledger *l, struct draft *d, struct ledger_time now)
 	buf_deinit(&l->note);
 	l->note = d->checkpoint.note;
 	d->checkpoint.note = BUF_INIT(0);
-	write_note(l, now);
+	l->note_stale = true;
+	l->note_ns = now.mono_ns;
 }
 
 void ledger_break(struct ledger *l, struct ledger_time now)
@@ -226,7 +226,7 @@ static void suffer(struct ledger *l, struct ledger_time now, int error)
 int ledger_transact(struct ledger *l, struct ledger_time now, const struct ledger_batch *batch)
 {
 	struct draft d = {.tree = l->tree, .last = l->last};
-	int r = put_all(l, &d, now, batch), tidy;
+	int r = put_all(l, &d, now, batch);
 
 	if (r < 0) {
 		store_abort(l->store);
@@ -235,10 +235,20 @@ int ledger_transact(struct ledger *l, struct ledger_time now, const struct ledge
 		return r;
 	}
 	adopt(l, &d, now);
-	tidy = store_tidy(l->store, l->health == LEDGER_DISK_FULL);
-	if (tidy < 0)
-		suffer(l, now, tidy);
 	return 0;
+}
+
+void ledger_tidy(struct ledger *l, struct ledger_time now)
+{
+	int r;
+
+	if (l->health == LEDGER_BROKEN)
+		return;
+	if (l->note_stale && now.mono_ns >= l->note_ns)
+		write_note(l, now);
+	r = store_tidy(l->store, l->health == LEDGER_DISK_FULL);
+	if (r < 0)
+		suffer(l, now, r);
 }
 
 /* ---- appending
@@ -395,12 +405,11 @@ int ledger_tick(struct ledger *l, struct ledger_time now)
 		r = tick_disk_full(l, now);
 	if (l->health == LEDGER_BROKEN)
 		return r;
-	if (l->note_stale && now.mono_ns >= l->retry_ns)
-		write_note(l, now);
 	if (l->tree.size > l->signed_size && now.mono_ns >= sign_at(l))
 		r = sign(l, now);
 	else if (l->health == LEDGER_HEALTHY && now.mono_ns >= heartbeat_at(l))
 		r = heartbeat(l, now);
+	ledger_tidy(l, now);
 	return r;
 }
 
@@ -408,10 +417,12 @@ int64_t ledger_next_ns(const struct ledger *l)
 {
 	int64_t next = INT64_MAX;
 
-	if (l->health != LEDGER_HEALTHY || l->note_stale)
+	if (l->health != LEDGER_HEALTHY)
 		next = l->retry_ns;
 	if (l->health == LEDGER_BROKEN)
 		return next;
+	if (l->note_stale && l->note_ns < next)
+		next = l->note_ns;
 	if (l->tree.size > l->signed_size) {
 		if (sign_at(l) < next)
 			next = sign_at(l);

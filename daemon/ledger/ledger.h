@@ -86,6 +86,11 @@ void ledger_abandon(struct ledger *ledger);
 MUST_CHECK int ledger_append(struct ledger *ledger, struct ledger_time now,
 			     struct ledger_item *items, size_t n);
 
+/* What nobody has to wait for, to be called when the answers to ledger_append() are out: puts the
+ * signed checkpoint into its file, moves a long WAL into the database, makes room for the next
+ * commits. When it fails, health and ledger_next_ns() say how to go on. */
+void ledger_tidy(struct ledger *ledger, struct ledger_time now);
+
 /* Everything that has to happen by itself: checkpoint 10 s after an unsigned record, heartbeat
  * after 60 idle seconds, the end of a full disk, reopening after a failure. Call it at least at
  * ledger_next_ns(). 0, or -errno when it could not do its work (try again at the next

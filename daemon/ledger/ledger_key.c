@@ -57,6 +57,8 @@ static int record(struct ledger *l, struct ledger_time now, enum record_type typ
 	item.body = buf_span(&body);
 	r = body.err ? body.err : l->store ? ledger_transact(l, now, &batch) : -EIO;
 	buf_deinit(&body);
+	/* Rare enough to be done with it at once. */
+	ledger_tidy(l, now);
 	return r < 0 ? r : item.outcome ? -EINVAL : 0;
 }
 

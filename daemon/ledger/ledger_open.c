@@ -175,6 +175,7 @@ int ledger_open(const char *state_dir, struct ledger_time now, struct ledger_ran
 		l->retry_ns = now.mono_ns;
 		reserve_release(l->dir_fd);
 	}
+	ledger_tidy(l, now);
 	*ret_ledger = TAKE(l);
 	return 0;
 }
@@ -183,6 +184,8 @@ int ledger_close(struct ledger *l, struct ledger_time now)
 {
 	int r = l->store ? ledger_tell(l, now, RECORD_STOP, NULL) : -EIO;
 
+	if (r == 0)
+		ledger_tidy(l, now);
 	ledger_abandon(l);
 	return r;
 }

@@ -25,6 +25,7 @@ struct ledger {
 	uint64_t signed_size;
 	struct buf note; /* newest signed checkpoint */
 	bool note_stale; /* it is not in its file yet */
+	int64_t note_ns; /* monotonic: when to put it there */
 	bool rollback;
 	bool clean; /* the last record before this start was a stop */
 	enum ledger_health health;

@@ -10,9 +10,6 @@
 
 DEFINE_FREEP(struct store, store_close)
 
-/* 16 MiB of WAL: four times SQLite's default, as a page that changes often is then copied once, not
- * four times; still read again in a moment after a crash. */
-#define WAL_FRAMES 4000
 /* With a full disk: an eighth of the reserve. */
 #define WAL_FRAMES_SCARCE 256
 
@@ -166,13 +163,14 @@ static int checkpoint(struct store *store, int mode)
 
 int store_tidy(struct store *store, bool scarce)
 {
-	return store->wal_frames < (scarce ? WAL_FRAMES_SCARCE : WAL_FRAMES)
-		       ? 0
-		       : checkpoint(store, SQLITE_CHECKPOINT_PASSIVE);
+	if (store->wal_frames >= (scarce ? WAL_FRAMES_SCARCE : STORE_WAL_FRAMES))
+		return checkpoint(store, SQLITE_CHECKPOINT_PASSIVE);
+	return scarce ? 0 : store_keep_room(store);
 }
 
 int store_flush(struct store *store)
 {
+	store->wal_room = 0;
 	return checkpoint(store, SQLITE_CHECKPOINT_TRUNCATE);
 }
 

@@ -32,8 +32,9 @@ MUST_CHECK int store_commit(struct store *store);
 void store_abort(struct store *store);
 
 /* Moves what it can of the WAL into the database when the WAL has grown long, or with scarce space
- * at once: its place is then used again. Call it between transactions. What was committed stays
- * committed whatever this returns: 0 or -errno. */
+ * at once: its place is then used again. Else sees that the next commits find room in the WAL's
+ * file. Call it between transactions. What was committed stays committed whatever this returns: 0
+ * or -errno. */
 MUST_CHECK int store_tidy(struct store *store, bool scarce);
 
 /* Moves the whole WAL into the database, so that later commits depend on no byte written before.

@@ -98,6 +98,7 @@ static void append(struct ledger *ledger, size_t batch, uint64_t *next)
 	}
 	if (ledger_append(ledger, now(), items, batch) != 0 || items[0].outcome)
 		die("append failed");
+	ledger_tidy(ledger, now());
 }
 
 static void bench_batch(struct ledger *ledger, size_t batch, uint64_t *next)

@@ -49,7 +49,10 @@ static int append(struct ledger *ledger, unsigned i)
 			 i % 4 ? "allow" : "block", i, i % 7, i % 3, i + 2, i % 9, user[i % 5]);
 
 	item.body = span_of(body, (size_t)n);
-	return ledger_append(ledger, now(), &item, 1) < 0 || item.outcome ? -1 : 0;
+	if (ledger_append(ledger, now(), &item, 1) < 0)
+		return -1;
+	ledger_tidy(ledger, now());
+	return item.outcome ? -1 : 0;
 }
 
 static int keep(struct ledger *ledger, const char *dir, const char *file)

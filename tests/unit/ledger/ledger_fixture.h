@@ -116,6 +116,7 @@ static inline int fixture_append(struct fixture *f, unsigned first, unsigned n)
 		items[i].body = span_of(body[i], fixture_body(body[i], first + i));
 	}
 	r = ledger_append(f->ledger, f->now, items, n);
+	ledger_tidy(f->ledger, f->now);
 	for (unsigned i = 0; i < n && r == 0; i++)
 		r = items[i].outcome;
 	free(items);

@@ -143,6 +143,7 @@ static int append_one(struct fixture *f, bool essential, int *ret_outcome)
 		.essential = essential};
 	int r = ledger_append(f->ledger, f->now, &item, 1);
 
+	ledger_tidy(f->ledger, f->now);
 	*ret_outcome = item.outcome;
 	return r;
 }

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "ledger/keys.h"
+#include "ledger/verify.h"
 #include "ledger_fixture.h"
 #include "ledger/ledger_private.h"
 #include "ledger/store.h"
@@ -299,6 +300,46 @@ static void test_key_is_not_stored(void **state)
 	buf_deinit(&file);
 }
 
+static off_t wal_size(const struct fixture *f)
+{
+	char path[128];
+	struct stat st;
+
+	fixture_path(f, "ledger.db-wal", path);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
+}
+
+/* A commit makes no file grow: there is room in the WAL before it is needed, also behind a crash
+ * and behind what the WAL's reuse leaves. */
+static void test_room(void **state)
+{
+	struct fixture *f = *state;
+	struct verify_request request = {.state_dir = f->dir};
+	struct report report;
+
+	assert_int_equal(fixture_open(f), 0);
+	for (unsigned i = 0; i < 1500; i++) {
+		struct ledger_item item = {.type = RECORD_DECISION};
+		off_t room = wal_size(f);
+		char body[512];
+
+		item.body = span_of(body, fixture_body(body, i));
+		assert_int_equal(ledger_append(f->ledger, f->now, &item, 1), 0);
+		assert_int_equal(item.outcome, 0);
+		assert_int_equal(wal_size(f), room);
+		ledger_tidy(f->ledger, f->now);
+	}
+	assert_true(wal_size(f) < 20 << 20);
+	ledger_abandon(f->ledger);
+	assert_int_equal(fixture_open(f), 0);
+	assert_int_equal(fixture_append(f, 5000, 5), 0);
+	fixture_close(f);
+	assert_int_equal(verify_state(&request, &report, &f->error), 0);
+	assert_int_equal(report.outcome, REPORT_INTACT);
+	assert_int_equal(report.records, 1500 + 9);
+}
+
 /* ---- going back in time
  * --------------------------------------------------------------------------- */
 
@@ -518,6 +559,7 @@ int main(void)
 		TEST(test_open_errors),
 		TEST(test_keys),
 		TEST(test_key_is_not_stored),
+		TEST(test_room),
 		TEST(test_restored_copy),
 		TEST(test_lost_database),
 		TEST(test_changed_rows),
