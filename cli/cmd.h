@@ -75,6 +75,11 @@ int cmd_policy_show(const struct cli *cli, int argc, char **argv);
 int cmd_policy_dry_run(const struct cli *cli, int argc, char **argv);
 int cmd_policy_reload(const struct cli *cli, int argc, char **argv);
 
+/* cli/cmd_preload.c */
+int cmd_preload_enable(const struct cli *cli, int argc, char **argv);
+int cmd_preload_disable(const struct cli *cli, int argc, char **argv);
+int cmd_preload_status(const struct cli *cli, int argc, char **argv);
+
 /* One file each: cli/cmd_NAME.c. */
 int cmd_run(const struct cli *cli, int argc, char **argv);
 int cmd_status(const struct cli *cli, int argc, char **argv);

@@ -3,6 +3,7 @@
 #include "aicp/shim.h"
 #include "cmd.h"
 #include "program.h"
+#include "shim_file.h"
 #include "shim_path.h"
 
 #include <errno.h>
@@ -15,6 +16,8 @@
 
 /* As env(1): what fails before the program runs cannot be taken for the program's own code. */
 enum run_exit { RUN_REFUSED = 125, RUN_CANNOT = 126, RUN_NOT_FOUND = 127 };
+/* Not an exit code: go on without the shim. */
+#define RUN_WITHOUT (-1)
 
 static int refuse(const char *name, enum program_fate fate, const char *file)
 {
@@ -58,35 +61,38 @@ static int set_preload(const char *shim)
 	return r ? cmd_fail("LD_PRELOAD cannot be set: %s", strerror(errno)), RUN_REFUSED : 0;
 }
 
-static int find_shim(struct buf *path)
+/* Where the operator chose `fail: open`, a program runs rather than not, and it is said that
+ * nobody sees it. */
+static int without_shim(const struct config *config, const char *path, const char *why)
 {
-	struct buf why = BUF_INIT(256);
-	int r = shim_path(path);
-
-	if (r) {
-		cmd_fail("the shim libaicp.so is not found: neither beside this program nor at %s; "
-			 "install the package, or run `make`",
-			 SHIM_PATH_INSTALLED);
+	if (config->fail == CONFIG_FAIL_CLOSED) {
+		cmd_fail("the shim %s is %s; install the package again (`aicp doctor` says more)",
+			 path, why);
 		return RUN_REFUSED;
 	}
-	r = program_check_shim((const char *)path->p, &why);
-	if (r)
-		cmd_fail("the shim %s cannot be loaded: %.*s; install the package again",
-			 (const char *)path->p, SPAN_ARG(buf_span(&why)));
-	buf_deinit(&why);
-	return r ? RUN_REFUSED : 0;
+	fprintf(stderr,
+		"aicp: run: the shim %s is %s: the program runs without it and is not governed "
+		"(fail: open)\n",
+		path, why);
+	return RUN_WITHOUT;
+}
+
+static int find_shim(const struct config *config, struct buf *path)
+{
+	char version[16];
+	enum shim_fault fault = SHIM_MISSING;
+
+	if (shim_path(path) == 0)
+		fault = shim_file_check((const char *)path->p, version);
+	return fault ? without_shim(config, (const char *)path->p, shim_fault_text(fault)) : 0;
 }
 
 /* The file that the daemon keeps for shims: without it the shim governs nothing. */
-static int set_runtime_dir(const struct cli *cli)
+static int set_runtime_dir(const struct config *config)
 {
-	struct config *config;
 	char dir[PATH_MAX], file[PATH_MAX + 16];
 
-	if (cmd_config(cli, &config))
-		return RUN_REFUSED;
 	cmd_runtime_dir(config, dir);
-	config_free(config);
 	snprintf(file, sizeof(file), "%s/%s", dir, AICP_GOVERNED_FILE);
 	if (access(file, R_OK) < 0) {
 		cmd_fail(
@@ -100,6 +106,17 @@ static int set_runtime_dir(const struct cli *cli)
 		return RUN_REFUSED;
 	}
 	return 0;
+}
+
+static int load_shim(const struct config *config)
+{
+	struct buf path = BUF_INIT(PATH_MAX);
+	int rc = find_shim(config, &path);
+
+	if (!rc)
+		rc = set_preload((const char *)path.p);
+	buf_deinit(&path);
+	return rc == RUN_WITHOUT ? 0 : rc;
 }
 
 static int check_program(const char *name, bool unseen)
@@ -129,7 +146,7 @@ int cmd_run(const struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {{"unseen", no_argument, NULL, 'u'},
 						{NULL, 0, NULL, 0}};
-	struct buf shim = BUF_INIT(PATH_MAX);
+	struct config *config = NULL;
 	bool unseen = false;
 	int option, rc;
 
@@ -141,13 +158,13 @@ int cmd_run(const struct cli *cli, int argc, char **argv)
 	if (optind == argc)
 		return cmd_bad_usage("run", "which program? `aicp run -- CMD ...`");
 	rc = check_program(argv[optind], unseen);
+	if (!rc && cmd_config(cli, &config))
+		rc = RUN_REFUSED;
 	if (!rc)
-		rc = set_runtime_dir(cli);
+		rc = set_runtime_dir(config);
 	if (!rc)
-		rc = find_shim(&shim);
-	if (!rc)
-		rc = set_preload((const char *)shim.p);
-	buf_deinit(&shim);
+		rc = load_shim(config);
+	config_free(config);
 	if (rc)
 		return rc;
 	execvp(argv[optind], argv + optind);

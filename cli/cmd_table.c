@@ -62,6 +62,22 @@ static const struct cmd ledger_table[] = {
 	{0},
 };
 
+static const struct cmd preload_table[] = {
+	{"enable", cmd_preload_enable, "",
+	 "Load the shim into every dynamic program of this host, after a trial",
+	 "Names the shim in /etc/ld.so.preload, behind what stands there. Programs that run "
+	 "already are not\n"
+	 "changed. Nothing is changed when the file is not in order, when others than root may "
+	 "change it, or\n"
+	 "when a program does not run with it as without.\n",
+	 NULL, 0},
+	{"disable", cmd_preload_disable, "", "Take the shim out of /etc/ld.so.preload again", NULL,
+	 NULL, 0},
+	{"status", cmd_preload_status, "", "Which shims /etc/ld.so.preload names, and how they are",
+	 "Exit code 1 when one is not in order.\n", NULL, 0},
+	{0},
+};
+
 static const struct cmd config_table[] = {
 	{"check", cmd_config_check, "", "Is the configuration file in order", NULL, NULL, 0},
 	{0},
@@ -75,6 +91,7 @@ const struct cmd cmd_table[] = {
 	 "be\n"
 	 "run, 127 when it is not found.\n",
 	 NULL, true},
+	{"preload", NULL, "", "The shim in every program of this host", NULL, preload_table, 0},
 	{"status", cmd_status, "", "How the daemon is",
 	 "Exit code 1 when it does not answer or does not work as promised.\n", NULL, 0},
 	{"log", cmd_log, "[--follow] [FILTER]...", "Decisions, oldest first",

@@ -30,9 +30,10 @@ void doctor_say(struct doctor *d, enum doctor_level level, const char *check, co
 /* doctor_daemon.c: what the running daemon says and leaves in its folders */
 void doctor_daemon(struct doctor *d);
 void doctor_folders(struct doctor *d);
-/* doctor_host.c: what this host can do */
+/* doctor_shim.c: the shim's file, and who loads it */
 void doctor_shim(struct doctor *d);
-void doctor_users(struct doctor *d);
 void doctor_preload(struct doctor *d);
+/* doctor_host.c: what this host can do */
+void doctor_users(struct doctor *d);
 void doctor_kernel(struct doctor *d);
 void doctor_disk(struct doctor *d);

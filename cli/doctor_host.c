@@ -1,67 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* This host: the shim, users, kernel and disk. */
+/* This host: users, kernel and disk. */
 #include "doctor.h"
-#include "program.h"
-#include "shim_path.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <unistd.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 
 #define CGROUP2_MAGIC 0x63677270
 #define MIB	      (1024.0 * 1024.0)
-
-/* Can everybody load it? One folder that is closed to others is enough to lose it. */
-static bool open_to_all(const char *path)
-{
-	char part[PATH_MAX];
-	struct stat st;
-
-	if (!realpath(path, part))
-		return false;
-	if (stat(part, &st) < 0 || !(st.st_mode & S_IROTH))
-		return false;
-	for (char *slash = strrchr(part, '/'); slash && slash != part; slash = strrchr(part, '/')) {
-		*slash = 0;
-		if (stat(part, &st) < 0 || !(st.st_mode & S_IXOTH))
-			return false;
-	}
-	return true;
-}
-
-void doctor_shim(struct doctor *d)
-{
-	struct buf path = BUF_INIT(PATH_MAX), why = BUF_INIT(256);
-
-	if (shim_path(&path))
-		doctor_say(d, DOCTOR_FAIL, "shim", "install the package, or run `make`",
-			   "libaicp.so is neither beside this program nor at %s: `aicp run` cannot "
-			   "work",
-			   SHIM_PATH_INSTALLED);
-	else if (program_check_shim((const char *)path.p, &why))
-		doctor_say(d, DOCTOR_FAIL, "shim", "install the package again",
-			   "%s cannot be loaded: %.*s", (const char *)path.p,
-			   SPAN_ARG(buf_span(&why)));
-	else if (!open_to_all((const char *)path.p))
-		doctor_say(d, DOCTOR_WARN, "shim",
-			   "install it where every user may read (`make install`)",
-			   "%s or a folder above it is closed to other users: their programs run "
-			   "unseen",
-			   (const char *)path.p);
-	else
-		doctor_say(d, DOCTOR_OK, "shim", NULL, "%s can be loaded by all",
-			   (const char *)path.p);
-	buf_deinit(&path);
-	buf_deinit(&why);
-}
 
 void doctor_users(struct doctor *d)
 {
@@ -83,30 +34,6 @@ void doctor_users(struct doctor *d)
 	}
 	if (all)
 		doctor_say(d, DOCTOR_OK, "users", NULL, "the roles have their users");
-}
-
-void doctor_preload(struct doctor *d)
-{
-	char text[4096] = "";
-	int fd = open("/etc/ld.so.preload", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
-	bool ours = n > 0 && strstr(text, "libaicp.so");
-
-	if (fd >= 0)
-		close(fd);
-	if (ours && access(SHIM_PATH_INSTALLED, R_OK) < 0 && strstr(text, SHIM_PATH_INSTALLED))
-		doctor_say(
-			d, DOCTOR_FAIL, "ld.so.preload",
-			"install the package again, or take the line out",
-			"/etc/ld.so.preload names %s, which is not there: every program complains",
-			SHIM_PATH_INSTALLED);
-	else if (ours)
-		doctor_say(d, DOCTOR_OK, "ld.so.preload", NULL,
-			   "every dynamic program of this host carries the shim");
-	else
-		doctor_say(d, DOCTOR_INFO, "ld.so.preload", NULL,
-			   "/etc/ld.so.preload does not name the shim: only what `aicp run` starts "
-			   "carries it");
 }
 
 static void check_lockdown(struct doctor *d)

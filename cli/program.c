@@ -11,14 +11,6 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
-#if defined(__x86_64__)
-#define OUR_MACHINE EM_X86_64
-#elif defined(__aarch64__)
-#define OUR_MACHINE EM_AARCH64
-#else
-#error "the shim exists for x86-64 and arm64"
-#endif
-
 /* As the kernel: a script may name a script, four times. */
 #define SCRIPTS_MAX  4
 #define SCRIPT_LINE  256
@@ -81,7 +73,7 @@ static bool read_head(int fd, Elf64_Ehdr *ret_head)
 static bool ours(const Elf64_Ehdr *head)
 {
 	return head->e_ident[EI_CLASS] == ELFCLASS64 && head->e_ident[EI_DATA] == ELFDATA2LSB &&
-	       head->e_machine == OUR_MACHINE;
+	       head->e_machine == PROGRAM_MACHINE;
 }
 
 static enum program_fate elf_fate(int fd, const Elf64_Ehdr *head)
@@ -151,44 +143,4 @@ int program_fate(const char *path, enum program_fate *ret_fate, struct buf *ret_
 	}
 	*ret_fate = PROGRAM_UNKNOWN;
 	return 0;
-}
-
-/* Does the file hold all that its headers promise? */
-static bool whole(int fd, const Elf64_Ehdr *head, uint64_t size)
-{
-	if (head->e_shoff > size ||
-	    head->e_shnum * (uint64_t)head->e_shentsize > size - head->e_shoff)
-		return false;
-	for (unsigned i = 0; i < head->e_phnum && i < SEGMENTS_MAX; i++) {
-		Elf64_Phdr segment;
-
-		if (!read_at(fd, &segment, sizeof(segment),
-			     head->e_phoff + i * (uint64_t)sizeof(segment)) ||
-		    segment.p_offset > size || segment.p_filesz > size - segment.p_offset)
-			return false;
-	}
-	return true;
-}
-
-int program_check_shim(const char *path, struct buf *ret_why)
-{
-	int fd CLEANUP(cleanup_closep) = open(path, O_RDONLY | O_CLOEXEC);
-	const char *why = NULL;
-	Elf64_Ehdr head;
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		why = strerror(errno);
-	else if (!read_head(fd, &head))
-		why = "not an ELF file, or cut off in its first bytes";
-	else if (!ours(&head))
-		why = "built for another machine";
-	else if (head.e_type != ET_DYN)
-		why = "not a shared object";
-	else if (!whole(fd, &head, (uint64_t)st.st_size))
-		why = "cut off";
-	if (!why)
-		return 0;
-	buf_put_str(ret_why, why);
-	return -ENOEXEC;
 }

@@ -8,12 +8,21 @@ for file in build/aicpd build/aicp build/aicp-verify build/libaicp.so; do
 	[ -f "$file" ] || { echo "install: $file is missing; run make first" >&2; exit 1; }
 done
 
+# put MODE FILE PLACE: by rename, and on the disk before that. Programs that run have the old shim mapped, and those
+# that start meanwhile find the old one or the new one, whole.
+put() {
+	install -m "$1" "$2" "$3.new"
+	sync "$3.new"
+	mv -f "$3.new" "$3"
+}
+
 install -d "$dest$prefix/sbin" "$dest$prefix/bin" "$dest$prefix/lib/aicp" "$dest$prefix/lib/systemd/system" \
 	"$dest$prefix/lib/sysusers.d" "$dest$prefix/lib/tmpfiles.d" "$dest$sysconfdir/aicp/policies" \
 	"$dest$prefix/share/man/man1" "$dest$prefix/share/man/man8"
-install -m 755 build/aicpd "$dest$prefix/sbin/aicpd"
-install -m 755 build/aicp build/aicp-verify "$dest$prefix/bin/"
-install -m 755 build/libaicp.so "$dest$prefix/lib/aicp/libaicp.so"
+put 755 build/aicpd "$dest$prefix/sbin/aicpd"
+put 755 build/aicp "$dest$prefix/bin/aicp"
+put 755 build/aicp-verify "$dest$prefix/bin/aicp-verify"
+put 755 build/libaicp.so "$dest$prefix/lib/aicp/libaicp.so"
 sed -e "s|@PREFIX@|$prefix|g" -e "s|@SYSCONFDIR@|$sysconfdir|g" packaging/systemd/aicp.service \
 	>"$dest$prefix/lib/systemd/system/aicp.service"
 chmod 644 "$dest$prefix/lib/systemd/system/aicp.service"

@@ -4,9 +4,28 @@
 set -eu
 prefix=${PREFIX:-/usr} sysconfdir=${SYSCONFDIR:-/etc} dest=${DESTDIR:-}
 
-if grep -qs "$prefix/lib/aicp/libaicp.so" "$dest/etc/ld.so.preload"; then
-	echo "uninstall: $dest/etc/ld.so.preload names the shim; remove that line first, or every program will complain" >&2
-	exit 1
+# The line first, then the file: a line without its file makes every program complain.
+list=$dest$sysconfdir/ld.so.preload shim=$prefix/lib/aicp/libaicp.so
+if grep -qsF "$shim" "$list"; then
+	awk -v shim="$shim" '
+		{
+			code = $0; comment = ""
+			if (at = index(code, "#")) { comment = substr(code, at); code = substr(code, 1, at - 1) }
+			n = split(code, name, /[ \t:]+/); rest = ""; found = 0
+			for (i = 1; i <= n; i++)
+				if (name[i] == shim) found = 1
+				else if (name[i] != "") rest = rest (rest == "" ? "" : " ") name[i]
+			if (!found) print
+			else if (rest comment != "") print rest (rest == "" || comment == "" ? "" : " ") comment
+		}' "$list" >"$list.aicp-new"
+	chmod 644 "$list.aicp-new"
+	if [ -s "$list.aicp-new" ]; then
+		sync "$list.aicp-new"
+		mv -f "$list.aicp-new" "$list"
+	else
+		rm -f "$list.aicp-new" "$list"
+	fi
+	echo "uninstall: took the shim out of $list; programs that run keep it until they end"
 fi
 if [ -z "$dest" ] && [ -d /run/systemd/system ]; then
 	systemctl disable --now aicp >/dev/null 2>&1 || true

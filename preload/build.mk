@@ -16,10 +16,14 @@ build/release/preload/%.o: preload/%.c preload/build.mk
 	@echo "  CC   $<"
 	$(Q)$(CC) $(SHIM_CFLAGS) -c -o $@ $<
 
-# By rename: a running program has the old file mapped.
-build/libaicp.so: $(SHIM_OBJ) preload/shim.map
+# By rename: a running program has the old file mapped. Sealed: include/aicp/seal.h says why.
+build/libaicp.so: $(SHIM_OBJ) preload/shim.map build/release/seal
 	@echo "  LINK $@"
-	$(Q)$(CC) $(SHIM_LDFLAGS) -o $@.new $(SHIM_OBJ) && mv -f $@.new $@
+	$(Q)$(CC) $(SHIM_LDFLAGS) -o $@.bare $(SHIM_OBJ) && build/release/seal $@.bare $@.new && rm -f $@.bare && mv -f $@.new $@
+
+$(B)/seal: packaging/seal.c $(call LIBS_of,base)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(call LIBS_of,base) -Wl,--as-needed $(LIBS_base)
 
 # Everything but the hooks themselves can be tested without being preloaded.
 SHIM_CORE := $(filter-out preload/hook_%.c,$(wildcard preload/*.c))
@@ -36,4 +40,4 @@ build/shim/%: tests/lab/shim/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -Wall -Wextra $(WERROR) -Iinclude -O1 -g -MMD -MP -o $@ $< -lssl -lcrypto -lpthread
 check: build/shim/fake_engine build/shim/client
--include $(wildcard build/shim/*.d build/release/preload/*.d)
+-include $(wildcard build/shim/*.d build/release/preload/*.d build/release/*.d)

@@ -83,6 +83,8 @@
 /* Memory of the shim in one process: 16 requests of the largest size, or 8,000 usual
  * connections; most of it is never touched. */
 #define AICP_SHIM_ARENA_BYTES_MAX (512u << 20)
+/* libaicp.so itself, read whole to be checked; it has 0.25 MiB, most of it debug information. */
+#define AICP_SHIM_FILE_BYTES_MAX (8u << 20)
 /* A program waits this long inside SSL_write for a verdict: one round trip takes 0.1 to 0.3 ms, and
  * a busy host may need a while to look at each further mebibyte. */
 #define AICP_SHIM_WAIT_MS	  1000

@@ -147,7 +147,7 @@ cut_shims() {
 	local at
 	for ((at = 0; at < size; at += 16384)); do
 		head -c $at build/libaicp.so >"$tmp/own/libaicp.so"
-		gives 125 "cannot be loaded" "$tmp/own/aicp" -c "$tmp/aicp.yaml" run -- true || return 1
+		gives 125 "libaicp.so is " "$tmp/own/aicp" -c "$tmp/aicp.yaml" run -- true || return 1
 	done
 	cp build/libaicp.so "$tmp/own/libaicp.so"
 	gives 0 "" "$tmp/own/aicp" -c "$tmp/aicp.yaml" run -- true
