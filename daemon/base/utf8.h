@@ -63,6 +63,16 @@ static inline bool utf8_valid(struct span s)
 	return true;
 }
 
+/* The first bytes of s, at most max, without half a character at the end. */
+static inline struct span utf8_cut(struct span s, size_t max)
+{
+	size_t n = s.n < max ? s.n : max;
+
+	while (n && n < s.n && (s.p[n] & 0xc0) == 0x80)
+		n--;
+	return span_sub(s, 0, n);
+}
+
 /* Appending a code point is json.c's business alone; counting is everybody's. */
 static inline size_t utf8_count(struct span s)
 {

@@ -34,7 +34,7 @@ static int put_plain(const char *id, struct span message, struct buf *out)
 	return r;
 }
 
-static int put_answer(const struct engine_decision *decision, struct span message, struct buf *out)
+int answer_put(const struct engine_decision *decision, struct span message, struct buf *out)
 {
 	struct provider_refusal refusal = {span_str(decision->id), message,
 					   decision->refusal_in_array};
@@ -66,7 +66,7 @@ int engine_answer(const struct engine_decision *decision, enum reason override, 
 	r = buf_printf(&text, ". Decision %s; the operator sees why with: aicp log show %s",
 		       decision->id, decision->id);
 	if (!r)
-		r = put_answer(decision, buf_span(&text), out);
+		r = answer_put(decision, buf_span(&text), out);
 	buf_deinit(&text);
 	return r;
 }

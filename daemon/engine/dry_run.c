@@ -25,7 +25,8 @@ static int put_result(struct engine *e, struct buf *out)
 		r = policy_explain(e->rules.policies, e->eval, e->facts, e->rules.mode,
 				   &explanation);
 	}
-	v = judge_effective(v, e->rules.mode, false);
+	/* There is no body here that could be signed. */
+	v = judge_effective(v, e->rules.mode, true);
 	json_write_init(&w, out, false);
 	json_write_object(&w, NULL);
 	json_write_object(&w, "decision");

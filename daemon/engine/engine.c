@@ -29,6 +29,8 @@ struct engine *engine_new(void)
 	e->scan = json_scan_new(AICP_JSON_TOKENS_MAX);
 	e->eval = policy_eval_new();
 	e->body = BUF_INIT(AICP_INFLATED_BYTES_MAX);
+	/* An escape may take six times the room of what it stands for. */
+	e->canonical = BUF_INIT((size_t)6 * AICP_INFLATED_BYTES_MAX + AICP_HEAD_BYTES_MAX);
 	if (!e->facts || !e->scan || !e->eval) {
 		engine_free(e);
 		return NULL;
@@ -57,6 +59,8 @@ void engine_free(struct engine *e)
 	policy_eval_free(e->eval);
 	buf_deinit(&e->body);
 	rewrite_free(e->rewrite);
+	rewrite_free(e->marks);
+	buf_deinit(&e->canonical);
 	facts_free(e->again);
 	policy_eval_free(e->again_eval);
 	provider_segments_free(&e->segments);
@@ -74,7 +78,9 @@ void engine_trim(struct engine *e)
 	json_scan_reset(e->scan);
 	buf_deinit(&e->body);
 	rewrite_free(e->rewrite);
-	e->rewrite = NULL;
+	rewrite_free(e->marks);
+	e->rewrite = e->marks = NULL;
+	buf_deinit(&e->canonical);
 	if (e->again)
 		facts_reset(e->again);
 	provider_segments_free(&e->segments);
@@ -95,18 +101,22 @@ void engine_set_rules(struct engine *e, const struct engine_rules *rules)
 	e->evaluated = false;
 }
 
+/* Actions after which something leaves that others may have to be taken out of. */
+static bool is_owing(enum verdict_action action)
+{
+	return action == VERDICT_REDACT || action == VERDICT_HOLD;
+}
+
 struct verdict judge_effective(struct verdict v, enum mode mode, bool can_redact)
 {
 	/* The reason is of what takes effect; only where nothing does, of what would have. */
 	enum verdict_action decisive = v.action > VERDICT_WARN ? v.action : v.would;
 
-	if (decisive == VERDICT_HOLD)
-		v.reason = REASON_CANNOT_HOLD;
-	else if (decisive == VERDICT_REDACT && !can_redact)
+	if (!can_redact && is_owing(decisive))
 		v.reason = REASON_CANNOT_REWRITE;
-	if (v.would == VERDICT_HOLD || (v.would == VERDICT_REDACT && !can_redact))
+	if (!can_redact && is_owing(v.would))
 		v.would = VERDICT_BLOCK;
-	if (v.action == VERDICT_HOLD || (v.action == VERDICT_REDACT && !can_redact))
+	if (!can_redact && is_owing(v.action))
 		v.action = VERDICT_BLOCK;
 	/* Only here, so that no path to a refusal can forget that monitor mode stops nothing. */
 	if (mode == MODE_MONITOR)
@@ -387,13 +397,34 @@ static bool in_array(const struct provider *provider, const struct facts *facts)
 					 facts_get(facts, FACT_HTTP_QUERY)->text);
 }
 
+/* From what policies want to what is done: redactions first, as what people are asked about is what
+ * would leave. */
+static struct verdict settle(struct engine *e, const struct engine_request *q,
+			     struct engine_decision *d, struct verdict v)
+{
+	bool owes =
+		v.action == VERDICT_REDACT || (v.action == VERDICT_HOLD && judge_owes(e, e->eval));
+	bool can_redact = true;
+	int r = 0;
+
+	if (owes || v.would == VERDICT_REDACT)
+		can_redact = q->can_rewrite && !e->sealed;
+	if (owes && can_redact) {
+		r = judge_redact(e, q, d, &v);
+		can_redact = r == PARSE_DONE;
+	}
+	if (r < 0)
+		v = refuse(REASON_INTERNAL);
+	v = judge_effective(v, e->rules.mode, can_redact);
+	if (v.action == VERDICT_HOLD && judge_hold(e, q, d) < 0)
+		v = judge_effective(refuse(REASON_INTERNAL), e->rules.mode, true);
+	return v;
+}
+
 void engine_judge(struct engine *e, const struct engine_request *q,
 		  struct engine_decision *ret_decision)
 {
 	struct engine_decision d = {.verdict = VERDICT_DENY_DEFAULT};
-	struct verdict v;
-	bool can_redact;
-	int r;
 
 	e->bytes_n = q->bytes_n;
 	facts_reset(e->facts);
@@ -404,19 +435,12 @@ void engine_judge(struct engine *e, const struct engine_request *q,
 	if (e->has_rules) {
 		if (e->rules.providers)
 			d.provider = provider_set_host(e->rules.providers, q->host);
-		v = judge(e, q, &d);
-		can_redact = q->can_rewrite && !e->sealed;
-		if (can_redact && v.action == VERDICT_REDACT) {
-			r = judge_redact(e, q, &d, &v);
-			if (r < 0)
-				v = refuse(REASON_INTERNAL);
-			can_redact = r == PARSE_DONE;
-		}
-		d.verdict = judge_effective(v, e->rules.mode, can_redact);
+		d.verdict = settle(e, q, &d, judge(e, q, &d));
 		d.refusal_in_array = in_array(d.provider, e->facts);
 		d.detail = facts_get(e->facts, FACT_PARSE_ERROR)->text;
 	}
 	/* What is to be redacted and cannot be has become a block. */
 	d.pass = d.verdict.action <= VERDICT_REDACT;
+	d.held = d.verdict.action == VERDICT_HOLD;
 	*ret_decision = d;
 }

@@ -8,6 +8,7 @@
 
 #include "aicp/shim.h"
 #include "base/buf.h"
+#include "base/hash.h"
 #include "model/config.h"
 #include "model/identity.h"
 #include "model/verdict.h"
@@ -45,7 +46,16 @@ struct engine_request {
 	bool can_rewrite; /* the witness can send another body in place of this one's */
 	const struct identity *who;
 	int64_t now_ns; /* wall clock, UTC, since 1970 */
-	uint8_t random[ENGINE_ID_BYTES / 2];
+	uint8_t random[ENGINE_ID_BYTES / 2]; /* for the decision's id */
+	uint8_t random_approval[ENGINE_ID_BYTES / 2]; /* for an approval's, should it need one */
+};
+
+/* Of a decision that holds: what people are asked about. */
+struct engine_hold {
+	char approval_id[ENGINE_ID_BYTES + 1]; /* new; an open approval's may take its place */
+	struct hash digest; /* of the request as it would leave: engine/digest.h */
+	struct hash join; /* who else may use the answer: keyed hash over the attested identity */
+	int64_t client_wait_ms; /* what the client says that it waits for an answer; 0: nothing */
 };
 
 struct engine_decision {
@@ -56,10 +66,12 @@ struct engine_decision {
 			     * borrowed from the engine until it judges again */
 	bool refusal_in_array; /* see provider_refusal_in_array() */
 	bool pass;
-	/* With VERDICT_REDACT, which always passes: the body that has to leave in place of the
-	 * request's, without chunking and compression (Content-Encoding has to go, and
-	 * Content-Length is its length); borrowed from the engine until it judges again. Else
-	 * empty.
+	bool held; /* does not pass until people approve: VERDICT_HOLD */
+	struct engine_hold hold;
+	/* With VERDICT_REDACT, and with VERDICT_HOLD where other policies redact: the body that has
+	 * to leave in place of the request's, without chunking and compression (Content-Encoding
+	 * has to go, and Content-Length is its length); borrowed from the engine until it judges
+	 * again. Else empty.
 	 */
 	struct span rewritten;
 	size_t redactions; /* places that were replaced in it */
@@ -75,6 +87,38 @@ void engine_judge(struct engine *engine, const struct engine_request *request,
  * request's arrival to now. */
 int engine_record(struct engine *engine, const struct engine_request *request,
 		  const struct engine_decision *decision, int64_t latency_us, struct buf *out);
+
+/* Puts another approval's id in place of the one that engine_record() wrote for a decision that
+ * holds: it joins that approval. */
+void engine_record_join(struct buf *record, const char id[ENGINE_ID_BYTES + 1]);
+
+/* When people are asked; wall clock. */
+struct engine_terms {
+	int64_t requested_ms, expires_ms;
+	int64_t hold_ms; /* how long this request waits for them */
+};
+
+/* The body of `approval.requested`, canonical JSON, for the decision just judged, which holds. 0 or
+ * -errno. */
+MUST_CHECK int engine_approval(struct engine *engine, const struct engine_request *request,
+			       const struct engine_decision *decision,
+			       const struct engine_terms *terms, struct buf *out);
+/* What approvers see: the request as it will be sent, with what the holding policies found marked;
+ * JSON, at most AICP_APPROVAL_CONTENT_BYTES_MAX. No credentials. 0 or -errno. */
+MUST_CHECK int engine_approval_content(struct engine *engine, const struct engine_request *request,
+				       const struct engine_decision *decision, struct buf *out);
+
+/* How a hold ended, for the program. */
+struct engine_hold_end {
+	enum reason reason;
+	bool in_array; /* refusal_in_array of the decision */
+	struct span approval_id;
+	struct span policy;
+	struct span by, rationale; /* who rejected, and why; else empty */
+};
+/* The HTTP answer that ends a hold without release. */
+int engine_refuse_held(struct engine *engine, struct span host, const char *id,
+		       const struct engine_hold_end *end, struct buf *out);
 
 /* The HTTP answer of a refusal, in the provider's shape. override: a reason that came up after the
  * verdict (REASON_NO_RECORD, ...), or _REASON_COUNT. */

@@ -4,6 +4,7 @@
 
 #include "engine/engine.h"
 
+#include "base/json_write.h"
 #include "base/json.h"
 #include "engine/rewrite.h"
 #include "http/request.h"
@@ -24,6 +25,9 @@ struct engine {
 	struct facts *again; /* facts of the rewritten body */
 	struct policy_eval *again_eval;
 	struct provider_segments segments, again_segments;
+	/* for holding; made when first needed */
+	struct rewrite *marks;
+	struct buf canonical;
 };
 
 /* Reads and judges a body in place of the one in hand, into again and again_eval: what a second
@@ -31,6 +35,13 @@ struct engine {
 MUST_CHECK int judge_again(struct engine *engine, const struct engine_request *request,
 			   const struct engine_decision *decision, struct span body,
 			   struct verdict *ret_verdict);
+
+/* Does any enforced policy that matched redact, whatever else the others want? */
+bool judge_owes(const struct engine *engine, const struct policy_eval *eval);
+
+/* Sets what people will be asked about. 0 or -errno. */
+MUST_CHECK int judge_hold(struct engine *engine, const struct engine_request *request,
+			  struct engine_decision *decision);
 
 /* What policies that redact found is replaced; sets ret_decision's rewritten and redactions.
  * PARSE_DONE; PARSE_E_BAD when the request cannot leave rewritten; -ENOMEM. */
@@ -41,9 +52,19 @@ MUST_CHECK int judge_redact(struct engine *engine, const struct engine_request *
  * overwritten. */
 bool judge_sealed(const struct message *head);
 
-/* Holding acts as block with a reason that says so, and so does redacting unless it can be done;
- * monitor mode stops nothing. */
+/* What is to be redacted, and cannot be, is blocked with a reason that says so; monitor mode stops
+ * nothing. */
 struct verdict judge_effective(struct verdict verdict, enum mode mode, bool can_redact);
+
+/* For records that a process can choose the content of: cut to what a leaf has room for. */
+struct span record_cut(struct span text);
+struct span record_cut_to(struct span text, size_t bytes); /* as it takes room in JSON */
+void record_process(struct json_write *w, const struct identity *process);
+void record_call(const struct engine *engine, struct json_write *w);
 
 /* Sets the facts of time (UTC). 0 or -ENOMEM. */
 MUST_CHECK int judge_time(struct facts *facts, int64_t now_ns);
+
+/* A whole HTTP answer that says message, in the shape of the decision's provider. 0 or -errno. */
+MUST_CHECK int answer_put(const struct engine_decision *decision, struct span message,
+			  struct buf *out);

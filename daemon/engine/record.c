@@ -32,7 +32,7 @@ static size_t room_of(struct span s, size_t *ret_n)
 	return s.p[0] == '"' || s.p[0] == '\\' ? 2 : n;
 }
 
-static struct span cut_to(struct span s, size_t max)
+struct span record_cut_to(struct span s, size_t max)
 {
 	size_t at = 0, room = 0, n;
 
@@ -45,15 +45,15 @@ static struct span cut_to(struct span s, size_t max)
 	return span_sub(s, 0, at);
 }
 
-static struct span cut(struct span s)
+struct span record_cut(struct span s)
 {
-	return cut_to(s, RECORD_TEXT_BYTES_MAX);
+	return record_cut_to(s, RECORD_TEXT_BYTES_MAX);
 }
 
 static void put_text(struct json_write *w, const char *key, const struct fact_value *value)
 {
 	if (value->kind == FACT_TEXT)
-		json_write_string(w, key, cut(value->text));
+		json_write_string(w, key, record_cut(value->text));
 	else
 		json_write_null(w, key);
 }
@@ -79,7 +79,7 @@ static void put_list(struct json_write *w, const char *key, const struct fact_va
 	json_write_array(w, key);
 	for (size_t i = 0; value->kind == FACT_LIST && i < value->list_n && i < RECORD_LIST_MAX;
 	     i++)
-		json_write_string(w, NULL, cut_to(value->list[i], RECORD_ITEM_BYTES_MAX));
+		json_write_string(w, NULL, record_cut_to(value->list[i], RECORD_ITEM_BYTES_MAX));
 	json_write_end_array(w);
 }
 
@@ -140,28 +140,46 @@ static void put_matched(struct engine *e, struct json_write *w)
 		struct policy_info info;
 
 		policy_set_info(e->rules.policies, index[i], &info);
-		json_write_string(w, NULL, cut_to(info.name, RECORD_ITEM_BYTES_MAX));
+		json_write_string(w, NULL, record_cut_to(info.name, RECORD_ITEM_BYTES_MAX));
 	}
 	json_write_end_array(w);
 }
 
-static void put_process(struct json_write *w, const struct identity *process)
+void record_process(struct json_write *w, const struct identity *process)
 {
 	struct identity who = *process;
 
-	who.exe = cut_to(who.exe, RECORD_IDENTITY_BYTES_MAX);
-	who.args = cut_to(who.args, RECORD_IDENTITY_BYTES_MAX);
-	who.cgroup = cut_to(who.cgroup, RECORD_IDENTITY_BYTES_MAX);
+	who.exe = record_cut_to(who.exe, RECORD_IDENTITY_BYTES_MAX);
+	who.args = record_cut_to(who.args, RECORD_IDENTITY_BYTES_MAX);
+	who.cgroup = record_cut_to(who.cgroup, RECORD_IDENTITY_BYTES_MAX);
 	identity_write(&who, w, "process");
 }
 
-static void put_call(const struct engine *e, struct json_write *w)
+void record_call(const struct engine *e, struct json_write *w)
 {
 	put_text(w, "gen_ai.operation.name", fact(e, FACT_OPERATION));
 	put_text(w, "gen_ai.provider.name", fact(e, FACT_PROVIDER));
 	put_number(w, "gen_ai.request.max_tokens", fact(e, FACT_MAX_TOKENS));
 	put_text(w, "gen_ai.request.model", fact(e, FACT_MODEL));
 	put_bool(w, "gen_ai.request.stream", fact(e, FACT_STREAM));
+}
+
+static void put_digest(struct json_write *w, const struct engine_decision *decision)
+{
+	char hex[HASH_HEX_BYTES + 1] = "";
+
+	hex_encode(hash_span(&decision->hold.digest), hex);
+	json_write_str(w, "request_digest", decision->held ? hex : NULL);
+}
+
+void engine_record_join(struct buf *record, const char id[ENGINE_ID_BYTES + 1])
+{
+	/* These bytes stand nowhere inside a string: a quote would be escaped there. */
+	static const char name[] = "\"approval_id\":\"";
+	uint8_t *at = memmem(record->p, record->n, name, sizeof(name) - 1);
+
+	if (at && (size_t)(record->p + record->n - at) > sizeof(name) + ENGINE_ID_BYTES)
+		memcpy(at + sizeof(name) - 1, id, ENGINE_ID_BYTES);
 }
 
 int engine_record(struct engine *e, const struct engine_request *request,
@@ -176,10 +194,11 @@ int engine_record(struct engine *e, const struct engine_request *request,
 	json_write_object(&w, NULL);
 	json_write_str(&w, "action", verdict_action_name(v->action));
 	put_text(&w, "agent_id", fact(e, FACT_AGENT_ID));
+	json_write_str(&w, "approval_id", decision->held ? decision->hold.approval_id : NULL);
 	json_write_str(&w, "coverage", request->coverage);
 	put_text(&w, "credential", fact(e, FACT_CREDENTIAL));
 	json_write_str(&w, "execution_id", decision->id);
-	put_call(e, &w);
+	record_call(e, &w);
 	put_http(e, &w);
 	json_write_int(&w, "latency_us", latency_us);
 	put_matched(e, &w);
@@ -187,16 +206,16 @@ int engine_record(struct engine *e, const struct engine_request *request,
 	put_text(&w, "parse", fact(e, FACT_PARSE));
 	put_text(&w, "parse_error", fact(e, FACT_PARSE_ERROR));
 	if (v->policy.n)
-		json_write_string(&w, "policy", cut(v->policy));
+		json_write_string(&w, "policy", record_cut(v->policy));
 	else
 		json_write_null(&w, "policy");
 	if (v->text.n)
-		json_write_string(&w, "policy_reason", cut(v->text));
+		json_write_string(&w, "policy_reason", record_cut(v->text));
 	else
 		json_write_null(&w, "policy_reason");
 	json_write_str(&w, "policy_set",
 		       e->rules.policies ? policy_set_digest(e->rules.policies) : NULL);
-	put_process(&w, request->who);
+	record_process(&w, request->who);
 	r = put_prompt(e, &w);
 	if (r < 0)
 		return r;
@@ -204,7 +223,8 @@ int engine_record(struct engine *e, const struct engine_request *request,
 		       e->rules.providers ? provider_set_digest(e->rules.providers) : NULL);
 	json_write_str(&w, "reason", reason_code(v->reason));
 	json_write_int(&w, "redactions", (int64_t)decision->redactions);
-	json_write_string(&w, "server.address", cut(request->host));
+	put_digest(&w, decision);
+	json_write_string(&w, "server.address", record_cut(request->host));
 	json_write_str(&w, "tier", request->tier);
 	put_list(&w, "tools", fact(e, FACT_TOOLS));
 	put_list(&w, "unjudged", fact(e, FACT_UNJUDGED));

@@ -32,6 +32,21 @@ bool judge_sealed(const struct message *head)
 	return false;
 }
 
+bool judge_owes(const struct engine *e, const struct policy_eval *eval)
+{
+	const uint32_t *index = NULL;
+	size_t n = policy_eval_matched(eval, &index);
+
+	for (size_t i = 0; i < n; i++) {
+		struct policy_info info;
+
+		policy_set_info(e->rules.policies, index[i], &info);
+		if (info.action == VERDICT_REDACT && info.mode == MODE_ENFORCE)
+			return e->rules.mode == MODE_ENFORCE;
+	}
+	return false;
+}
+
 static int make_room(struct engine *e)
 {
 	if (!e->rewrite)
@@ -43,7 +58,7 @@ static int make_room(struct engine *e)
 	return e->rewrite && e->again && e->again_eval ? 0 : -ENOMEM;
 }
 
-static int add_ranges(struct engine *e, const struct policy_redaction *redaction, size_t n)
+static int add_ranges(struct engine *e, const struct policy_finding *finding, size_t n)
 {
 	/* prompt.last is the end of prompt. */
 	size_t last = facts_get(e->facts, FACT_PROMPT)->text.n -
@@ -51,15 +66,15 @@ static int add_ranges(struct engine *e, const struct policy_redaction *redaction
 	int r = 0;
 
 	for (size_t i = 0; i < n && !r; i++) {
-		bool is_last = redaction[i].fact == FACT_PROMPT_LAST;
+		bool is_last = finding[i].fact == FACT_PROMPT_LAST;
 		struct rewrite_range range = {
-			.fact = is_last ? FACT_PROMPT : redaction[i].fact,
-			.begin = redaction[i].begin + (is_last ? last : 0),
-			.end = redaction[i].end + (is_last ? last : 0),
+			.fact = is_last ? FACT_PROMPT : finding[i].fact,
+			.begin = finding[i].begin + (is_last ? last : 0),
+			.end = finding[i].end + (is_last ? last : 0),
 		};
 		struct policy_info info;
 
-		policy_set_info(e->rules.policies, redaction[i].policy, &info);
+		policy_set_info(e->rules.policies, finding[i].policy, &info);
 		range.replacement = info.replacement;
 		r = rewrite_add(e->rewrite, &range);
 	}
@@ -121,10 +136,12 @@ static int check(struct engine *e, const struct engine_request *q, const struct 
 
 	if (r < 0)
 		return r;
-	/* Above warn is what still redacts, or what asks for more now. */
-	if (after.action > VERDICT_WARN || after.would > before->would || !same_call(e))
+	/* Something still redacts, or something asks for more now. */
+	if (judge_owes(e, e->again_eval) || after.action > before->action ||
+	    after.would > before->would || !same_call(e))
 		return PARSE_E_BAD;
-	e->again_segments.unplaced = true;
+	/* Where people are asked, they are shown places in the new body. */
+	e->again_segments.unplaced = before->action != VERDICT_HOLD;
 	r = provider_segments(d->provider, &e->http.head, body, e->scan, &e->again_segments);
 	if (r)
 		return r;
@@ -134,7 +151,7 @@ static int check(struct engine *e, const struct engine_request *q, const struct 
 int judge_redact(struct engine *e, const struct engine_request *q, struct engine_decision *d,
 		 const struct verdict *verdict)
 {
-	const struct policy_redaction *redaction = NULL;
+	const struct policy_finding *finding = NULL;
 	struct span body = SPAN_NULL;
 	size_t n = 0, places = 0;
 	int r = make_room(e);
@@ -142,14 +159,15 @@ int judge_redact(struct engine *e, const struct engine_request *q, struct engine
 	if (!r && !d->provider)
 		return PARSE_E_BAD;
 	if (!r)
-		r = policy_redactions(e->rules.policies, e->eval, e->rules.mode, &redaction, &n);
+		r = policy_findings(e->rules.policies, e->eval, e->rules.mode, VERDICT_REDACT,
+				    &finding, &n);
 	if (r)
 		return r == -E2BIG ? PARSE_E_BAD : r;
 	r = provider_segments(d->provider, &e->http.head, e->http.content, e->scan, &e->segments);
 	if (r)
 		return r;
 	rewrite_reset(e->rewrite);
-	r = add_ranges(e, redaction, n);
+	r = add_ranges(e, finding, n);
 	if (!r)
 		r = rewrite_body(e->rewrite, e->http.content, &e->segments, &body, &places);
 	if (!r)

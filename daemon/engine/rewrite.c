@@ -25,6 +25,7 @@ struct pieces {
 struct rewrite {
 	struct pieces ranges; /* of texts */
 	struct pieces cuts; /* of the body */
+	bool only_look; /* nothing will be replaced */
 	struct buf body;
 	struct buf escaped; /* of one replacement */
 };
@@ -176,7 +177,7 @@ static int cut_segment(struct rewrite *w, struct span body, const struct provide
 	for (; p < end && p->begin < s->at + s->n && !r; p++) {
 		struct piece cut = {.order = p->order, .replacement = p->replacement};
 
-		if (s->fixed)
+		if (s->fixed && !w->only_look)
 			return PARSE_E_BAD;
 		walk_to(&walk, p->begin > s->at ? p->begin - s->at : 0, false);
 		cut.begin = s->begin + walk.raw;
@@ -228,8 +229,8 @@ static int put_body(struct rewrite *w, struct span body)
 	return r ? r : buf_put(&w->body, span_sub(body, at, body.n));
 }
 
-int rewrite_body(struct rewrite *w, struct span body, const struct provider_segments *segments,
-		 struct span *ret_body, size_t *ret_places)
+/* From ranges to cuts, both in order. */
+static int cut(struct rewrite *w, struct span body, const struct provider_segments *segments)
 {
 	const struct piece *p = w->ranges.piece, *end;
 	int r = PARSE_DONE;
@@ -242,9 +243,38 @@ int rewrite_body(struct rewrite *w, struct span body, const struct provider_segm
 			p++;
 		r = cut_fact(w, body, segments, begin, p);
 	}
+	if (!r)
+		settle(&w->cuts);
+	return r;
+}
+
+int rewrite_places(struct rewrite *w, struct span body, const struct provider_segments *segments,
+		   size_t *ret_n)
+{
+	int r;
+
+	w->only_look = true;
+	r = cut(w, body, segments);
+	w->only_look = false;
+	if (!r)
+		*ret_n = w->cuts.n;
+	return r;
+}
+
+struct rewrite_place rewrite_place(const struct rewrite *w, size_t i)
+{
+	const struct piece *p = &w->cuts.piece[i];
+
+	return (struct rewrite_place){p->begin, p->end, p->replacement};
+}
+
+int rewrite_body(struct rewrite *w, struct span body, const struct provider_segments *segments,
+		 struct span *ret_body, size_t *ret_places)
+{
+	int r = cut(w, body, segments);
+
 	if (r)
 		return r;
-	settle(&w->cuts);
 	if (!w->cuts.n)
 		return PARSE_E_BAD;
 	r = put_body(w, body);

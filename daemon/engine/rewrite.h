@@ -35,3 +35,16 @@ MUST_CHECK int rewrite_add(struct rewrite *rewrite, const struct rewrite_range *
 MUST_CHECK int rewrite_body(struct rewrite *rewrite, struct span body,
 			    const struct provider_segments *segments, struct span *ret_body,
 			    size_t *ret_places);
+
+/* A place in the body, and the replacement that was given for it. */
+struct rewrite_place {
+	size_t begin, end;
+	struct span replacement;
+};
+
+/* Where in the body the ranges are, without making a new one: overlapping ranges are one place, and
+ * strings that must not be changed count too. 0 with how many there are, until rewrite_reset();
+ * -ENOMEM. */
+MUST_CHECK int rewrite_places(struct rewrite *rewrite, struct span body,
+			      const struct provider_segments *segments, size_t *ret_n);
+struct rewrite_place rewrite_place(const struct rewrite *rewrite, size_t i);

@@ -7,7 +7,7 @@
 
 struct budget {
 	struct budget_user *bucket[BUCKETS];
-	unsigned users;
+	unsigned users, holds;
 };
 
 struct budget *budget_new(void)
@@ -79,6 +79,27 @@ void budget_leave_refused(struct budget_user *user)
 	user->refusals--;
 }
 
+bool budget_hold(struct budget *budget, struct budget_user *user)
+{
+	if (user->holds >= AICP_UID_HOLDS_MAX || budget->holds >= AICP_HOLDS_MAX)
+		return false;
+	user->connections--;
+	user->holds++;
+	budget->holds++;
+	return true;
+}
+
+void budget_leave_hold(struct budget *budget, struct budget_user *user)
+{
+	user->holds--;
+	budget->holds--;
+}
+
+unsigned budget_holds(const struct budget *budget)
+{
+	return budget->holds;
+}
+
 bool budget_charge(struct budget_user *user, uint64_t bytes)
 {
 	if (bytes > AICP_UID_BYTES_MAX - user->bytes)
@@ -126,7 +147,8 @@ void budget_tidy(struct budget *budget)
 			struct budget_user *user = *at;
 			enum budget_count count;
 
-			if (user->connections || user->refusals || counted(user, &count)) {
+			if (user->connections || user->refusals || user->holds ||
+			    counted(user, &count)) {
 				at = &user->next;
 				continue;
 			}

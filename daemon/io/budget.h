@@ -32,7 +32,7 @@ enum budget_count {
 struct budget_user {
 	struct budget_user *next;
 	uid_t uid;
-	unsigned connections, refusals;
+	unsigned connections, refusals, holds;
 	uint64_t bytes;
 	int64_t unreadable_until_ns; /* monotonic; see engine_accept.c */
 	uint64_t count[_BUDGET_COUNTS]; /* not yet in the ledger */
@@ -56,6 +56,12 @@ struct budget_user *budget_user(struct budget *budget, uid_t uid);
 MUST_CHECK int budget_enter(struct budget *budget, uid_t uid, struct budget_user **ret_user);
 void budget_leave(struct budget_user *user);
 void budget_leave_refused(struct budget_user *user);
+
+/* A connection within budget that is to wait for people: one of the user's connections becomes one
+ * of its holds, given back with budget_leave_hold(). False: too many wait, nothing changed. */
+bool budget_hold(struct budget *budget, struct budget_user *user);
+void budget_leave_hold(struct budget *budget, struct budget_user *user);
+unsigned budget_holds(const struct budget *budget); /* of all users */
 
 /* Bytes of a request in judgement. False: over budget, nothing was charged. */
 bool budget_charge(struct budget_user *user, uint64_t bytes);

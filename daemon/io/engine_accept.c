@@ -82,7 +82,7 @@ void conn_reader_back(struct engine_role *er)
 	for (uint32_t i = 0; i < AICP_ENGINE_CONNECTIONS_MAX; i++) {
 		struct conn *c = er->conn[i];
 
-		if (!c || c->identified || c->over_budget)
+		if (!c || c->identified || c->seat == SEAT_REFUSED)
 			continue;
 		ask_identity(c);
 		conn_ready(c);
@@ -112,6 +112,12 @@ static void timed_out(struct loop_timer *timer)
 		break;
 	case CONN_RECORDING:
 		conn_unrecorded(c);
+		break;
+	case CONN_HELD:
+		hold_timed_out(c);
+		break;
+	case CONN_ENDING:
+		hold_unrecorded(c);
 		break;
 	}
 }
@@ -175,7 +181,7 @@ static void take_frame(struct conn *c, int fd[FDS_MAX], unsigned fds_n)
 		conn_refuse(c, REASON_MALFORMED);
 		return;
 	}
-	if (c->over_budget || !budget_charge(c->user, c->frame.head.request_bytes)) {
+	if (c->seat == SEAT_REFUSED || !budget_charge(c->user, c->frame.head.request_bytes)) {
 		conn_note(er, c->user, BUDGET_OVER);
 		conn_refuse(c, REASON_OVER_BUDGET);
 		return;
@@ -309,8 +315,8 @@ static void greet(struct engine_role *er, int fd)
 		closer_close(er->closer, fd);
 		return;
 	}
-	c->over_budget = r == BUDGET_E_REFUSE;
-	if (!c->over_budget)
+	c->seat = r == BUDGET_E_REFUSE ? SEAT_REFUSED : SEAT_JUDGED;
+	if (c->seat == SEAT_JUDGED)
 		ask_identity(c);
 	/* Shims write right behind connect(): mostly the frame is here already, and epoll need not
 	 * know. */

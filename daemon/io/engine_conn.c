@@ -31,7 +31,22 @@ static struct conn *find(struct engine_role *er, uint64_t id)
 {
 	struct conn *c = er->conn[id & (AICP_ENGINE_CONNECTIONS_MAX - 1)];
 
-	return c && c->id == id ? c : NULL;
+	return c && c->id == (id & ~HOLD_ID_BIT) ? c : NULL;
+}
+
+static void leave(struct conn *c)
+{
+	switch (c->seat) {
+	case SEAT_JUDGED:
+		budget_leave(c->user);
+		break;
+	case SEAT_REFUSED:
+		budget_leave_refused(c->user);
+		break;
+	case SEAT_HELD:
+		budget_leave_hold(c->role->budget, c->user);
+		break;
+	}
 }
 
 void conn_close(struct conn *c)
@@ -46,10 +61,8 @@ void conn_close(struct conn *c)
 		close(c->body);
 	closer_close(er->closer, c->fd);
 	budget_refund(c->user, c->charged);
-	if (c->over_budget)
-		budget_leave_refused(c->user);
-	else
-		budget_leave(c->user);
+	leave(c);
+	hold_forget(c);
 	/* It may hold credentials; a judged one was scrubbed, another was not. */
 	if (c->message.n)
 		explicit_bzero(c->message.p, c->message.n);
@@ -73,8 +86,8 @@ static void pass_body(struct msghdr *msg, char *control, int fd)
 	memcpy(CMSG_DATA(CMSG_FIRSTHDR(msg)), &fd, sizeof(fd));
 }
 
-/* The one message that a shim gets, and the end. */
-static void finish(struct conn *c, enum aicp_shim_action action, struct span answer)
+/* One message to the shim. 0 or -errno. */
+static int say(struct conn *c, enum aicp_shim_action action, struct span answer, uint32_t extra)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
 	struct aicp_shim_verdict head = {
@@ -84,18 +97,31 @@ static void finish(struct conn *c, enum aicp_shim_action action, struct span ans
 		.action = action,
 		.answer_bytes = (uint32_t)answer.n,
 		.body_bytes = action == AICP_SHIM_REWRITE ? c->body_bytes : 0,
+		.extra = extra,
 	};
 	struct iovec iov[2] = {
 		{&head, sizeof(head)}, {(void *)(uintptr_t)answer.p, answer.n}, /* only read */
 	};
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = answer.n ? 2 : 1};
-	struct engine_role *er = c->role;
 
 	_Static_assert(ENGINE_ID_BYTES < sizeof(head.decision_id), "an id and a NUL fit");
 	memcpy(head.decision_id, c->decision, ENGINE_ID_BYTES);
 	if (action == AICP_SHIM_REWRITE)
 		pass_body(&msg, control, c->body);
-	if (sendmsg(c->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+	return sendmsg(c->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int conn_say_hold(struct conn *c, int64_t hold_ms)
+{
+	return say(c, AICP_SHIM_HOLD, buf_span(&c->answer), (uint32_t)hold_ms);
+}
+
+/* The last message that a shim gets, and the end. */
+static void finish(struct conn *c, enum aicp_shim_action action, struct span answer)
+{
+	struct engine_role *er = c->role;
+
+	if (say(c, action, answer, 0) < 0)
 		conn_note(er, c->user, BUDGET_ABANDONED);
 	else if (action != AICP_SHIM_ANSWER)
 		er->counters.passed++;
@@ -105,9 +131,14 @@ static void finish(struct conn *c, enum aicp_shim_action action, struct span ans
 }
 
 /* What was judged may leave: as it came, or with the body that redaction made of it. */
-static void release(struct conn *c)
+void conn_release(struct conn *c)
 {
 	finish(c, c->body >= 0 ? AICP_SHIM_REWRITE : AICP_SHIM_PASS, SPAN_NULL);
+}
+
+void conn_finish_refused(struct conn *c)
+{
+	finish(c, AICP_SHIM_ANSWER, buf_span(&c->answer));
 }
 
 static int64_t random_bytes(void *p, size_t n)
@@ -148,10 +179,10 @@ void conn_unrecorded(struct conn *c)
 
 	if (!c->pass) {
 		conn_note(er, c->user, BUDGET_UNRECORDED);
-		finish(c, AICP_SHIM_ANSWER, buf_span(&c->answer));
+		conn_finish_refused(c);
 	} else if (er->fail == CONFIG_FAIL_OPEN || er->mode == MODE_MONITOR) {
 		conn_note(er, c->user, BUDGET_FAIL_OPEN);
-		release(c);
+		conn_release(c);
 	} else {
 		conn_note(er, c->user, BUDGET_UNRECORDED);
 		conn_refuse(c, REASON_NO_RECORD);
@@ -166,7 +197,7 @@ int64_t conn_due(const struct conn *c)
 	return c->arrived_ns + wait_ms * MS;
 }
 
-void conn_judged(struct conn *c, int outcome, struct span append)
+void conn_judged(struct conn *c, int outcome, struct lane *lane)
 {
 	struct engine_role *er = c->role;
 
@@ -185,11 +216,15 @@ void conn_judged(struct conn *c, int outcome, struct span append)
 		return;
 	}
 	er->counters.requests++;
+	if (c->held) {
+		hold_begin(c, lane);
+		return;
+	}
 	c->state = CONN_RECORDING;
 	/* Behind this the shim has given up, and a record that comes later would say what did not
 	 * happen. */
 	loop_timer_set(er->loop, &c->timer, conn_due(c));
-	if (peer_send(&er->ledger, LINK_APPEND, c->id, append, -1) < 0)
+	if (peer_send(&er->ledger, LINK_APPEND, c->id, buf_span(&lane->record), -1) < 0)
 		conn_unrecorded(c);
 }
 
@@ -235,19 +270,31 @@ void conn_durable(struct engine_role *er, uint64_t id)
 {
 	struct conn *c = find(er, id);
 
-	if (!c || c->state != CONN_RECORDING)
+	if (!c)
 		return;
-	if (c->pass)
-		release(c);
+	if (c->state == CONN_ENDING)
+		hold_ended(c);
+	else if (c->state != CONN_RECORDING)
+		return;
+	else if (c->held)
+		hold_durable(c, id & HOLD_ID_BIT);
+	else if (c->pass)
+		conn_release(c);
 	else
-		finish(c, AICP_SHIM_ANSWER, buf_span(&c->answer));
+		conn_finish_refused(c);
 }
 
-void conn_not_recorded(struct engine_role *er, uint64_t id)
+void conn_not_recorded(struct engine_role *er, uint64_t id, struct span failure)
 {
 	struct conn *c = find(er, id);
 
-	if (c && c->state == CONN_RECORDING)
+	if (!c)
+		return;
+	if (c->state == CONN_ENDING)
+		hold_unrecorded(c);
+	else if (c->state == CONN_RECORDING && c->held)
+		hold_not_recorded(c, id & HOLD_ID_BIT, failure);
+	else if (c->state == CONN_RECORDING)
 		conn_unrecorded(c);
 }
 
@@ -256,4 +303,6 @@ void conn_ledger_gone(struct engine_role *er)
 	for (uint32_t i = 0; i < AICP_ENGINE_CONNECTIONS_MAX; i++)
 		if (er->conn[i] && er->conn[i]->state == CONN_RECORDING)
 			conn_unrecorded(er->conn[i]);
+		else if (er->conn[i] && er->conn[i]->state == CONN_ENDING)
+			hold_unrecorded(er->conn[i]);
 }

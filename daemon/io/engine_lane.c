@@ -7,6 +7,7 @@
 #include "io/append.h"
 #include "io/engine_role.h"
 #include "io/memfd.h"
+#include "io/question.h"
 
 #include <errno.h>
 #include <sys/random.h>
@@ -25,6 +26,8 @@ int lane_init(struct engine_role *er)
 		lane->request = BUF_INIT(AICP_LINK_PAYLOAD_BYTES_MAX);
 		lane->body = BUF_INIT(AICP_LINK_PAYLOAD_BYTES_MAX);
 		lane->record = BUF_INIT(AICP_LINK_PAYLOAD_BYTES_MAX);
+		lane->content = BUF_INIT(AICP_APPROVAL_CONTENT_BYTES_MAX);
+		lane->question = BUF_INIT(AICP_LINK_PAYLOAD_BYTES_MAX);
 	}
 	er->judge = worker_new(er->loop);
 	return er->judge ? 0 : -ENOMEM;
@@ -65,6 +68,27 @@ static int keep_rewritten(struct conn *c, struct span body)
 	return 0;
 }
 
+/* What people will be asked, should nobody have been yet. 0 or -errno. */
+static int hold(struct lane *lane, struct conn *c, const struct engine_request *q,
+		const struct engine_decision *d)
+{
+	struct engine_terms terms = {.requested_ms = q->now_ns / MS};
+	struct question question;
+	int r;
+
+	terms.expires_ms = terms.requested_ms + lane->expiry_ms;
+	terms.hold_ms = hold_ms_of(lane->hold_ms, d->hold.client_wait_ms);
+	c->held = held_new(d, q->host, &terms);
+	if (!c->held)
+		return -ENOMEM;
+	r = engine_approval(lane->engine, q, d, &terms, &lane->body);
+	if (!r)
+		r = engine_approval_content(lane->engine, q, d, &lane->content);
+	question = (struct question){buf_span(&lane->body), buf_span(&lane->content)};
+	buf_clear(&lane->question);
+	return r ? r : question_write(&question, &lane->question);
+}
+
 /* Judges, and puts the record into the lane. 0 or -errno. */
 static int decide(struct lane *lane, struct conn *c, struct span bytes)
 {
@@ -82,12 +106,17 @@ static int decide(struct lane *lane, struct conn *c, struct span bytes)
 	struct engine_decision d;
 	int r;
 
-	if (getrandom(q.random, sizeof(q.random), 0) != sizeof(q.random))
+	if (getrandom(q.random, sizeof(q.random), 0) != sizeof(q.random) ||
+	    getrandom(q.random_approval, sizeof(q.random_approval), 0) != sizeof(q.random_approval))
 		return -EIO;
 	engine_judge(lane->engine, &q, &d);
 	memcpy(c->decision, d.id, sizeof(c->decision));
 	c->pass = d.pass;
-	r = d.pass ? keep_rewritten(c, d.rewritten) : engine_answer(&d, _REASON_COUNT, &c->answer);
+	r = keep_rewritten(c, d.rewritten);
+	if (!r && d.held)
+		r = hold(lane, c, &q, &d);
+	else if (!r && !d.pass)
+		r = engine_answer(&d, _REASON_COUNT, &c->answer);
 	if (!r)
 		r = engine_record(lane->engine, &q, &d, (loop_mono_ns() - c->arrived_ns) / 1000,
 				  &lane->body);
@@ -123,7 +152,7 @@ static void judge_now(struct conn *c)
 	struct lane *lane = &c->role->light;
 	int r = judge_in(lane, c);
 
-	conn_judged(c, r, buf_span(&lane->record));
+	conn_judged(c, r, lane);
 }
 
 static void heavy_run(void *data)
@@ -143,7 +172,7 @@ static void heavy_done(void *data)
 	er->heavy_conn = NULL;
 	if (er->heavy_stale)
 		lane_set_rules(er);
-	conn_judged(c, er->heavy_outcome, buf_span(&er->heavy.record));
+	conn_judged(c, er->heavy_outcome, &er->heavy);
 	heavy_next(er);
 }
 
@@ -206,6 +235,14 @@ void lane_forget(struct conn *c)
 		*at = c->queued;
 }
 
+static void set_rules(const struct engine_role *er, struct lane *lane,
+		      const struct engine_rules *rules)
+{
+	engine_set_rules(lane->engine, rules);
+	lane->hold_ms = er->hold_ms;
+	lane->expiry_ms = er->expiry_ms;
+}
+
 void lane_set_rules(struct engine_role *er)
 {
 	struct engine_rules rules = {
@@ -213,10 +250,10 @@ void lane_set_rules(struct engine_role *er)
 
 	_Static_assert(sizeof(rules.key) == sizeof(er->key), "one key");
 	memcpy(rules.key, er->key, sizeof(rules.key));
-	engine_set_rules(er->light.engine, &rules);
+	set_rules(er, &er->light, &rules);
 	/* The thread's engine changes its rules between two requests too. */
 	er->heavy_stale = er->heavy_conn != NULL;
 	if (!er->heavy_stale)
-		engine_set_rules(er->heavy.engine, &rules);
+		set_rules(er, &er->heavy, &rules);
 	explicit_bzero(&rules, sizeof(rules));
 }

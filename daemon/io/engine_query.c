@@ -67,6 +67,7 @@ static void answer_status(struct engine_role *er, uint64_t id)
 	json_write_int(&w, "providers", (int64_t)provider_set_count(er->providers));
 	json_write_str(&w, "provider_digest", provider_set_digest(er->providers));
 	json_write_int(&w, "in_judgement", conn_count(er));
+	json_write_int(&w, "holds", budget_holds(er->budget));
 	json_write_int(&w, "requests", (int64_t)er->counters.requests);
 	json_write_int(&w, "passed", (int64_t)er->counters.passed);
 	json_write_int(&w, "refused", (int64_t)er->counters.refused);

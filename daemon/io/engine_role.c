@@ -21,6 +21,7 @@ static void begin_stop(struct engine_role *er)
 	if (er->stopping)
 		return;
 	er->stopping = true;
+	hold_stop_all(er);
 	loop_timer_clear(er->loop, &er->listen_again);
 	loop_remove(er->loop, &er->listener);
 	close(er->listener.fd);
@@ -35,8 +36,12 @@ static void from_warden(struct peer *peer, struct link_message *message)
 	struct peer *peers[] = {&er->reader, &er->ledger, &er->api};
 
 	if (message->type == LINK_PEER) {
-		if (role_take_peer(message, peers, 3) == LINK_READER)
+		enum link_role role = role_take_peer(message, peers, 3);
+
+		if (role == LINK_READER)
 			conn_reader_back(er);
+		else if (role == LINK_LEDGER)
+			hold_ask_all(er);
 		/* Counts may have waited for the ledger. */
 		if (!er->report.set)
 			loop_timer_set(er->loop, &er->report, 0);
@@ -67,7 +72,11 @@ static void from_peer(struct peer *peer, struct link_message *message)
 		log_limited(LOG_ERROR, "no-record", "the ledger refused a record: %.*s",
 			    SPAN_ARG(message->payload));
 		if (!report_answered(er, message->id, false))
-			conn_not_recorded(er, message->id);
+			conn_not_recorded(er, message->id, message->payload);
+	} else if (peer->role == LINK_LEDGER && message->type == LINK_APPROVAL) {
+		hold_heard(er, message->payload);
+	} else if (peer->role == LINK_LEDGER && message->type == LINK_APPROVALS_END) {
+		hold_heard_all(er);
 	} else if (peer->role == LINK_API && message->type == LINK_QUERY && message->id) {
 		query_take(er, message);
 	} else {
@@ -138,9 +147,10 @@ static int init(struct engine_role *er)
 {
 	er->loop = loop_new();
 	er->budget = budget_new();
+	er->approvals = approvals_new();
 	er->loader = er->loop ? worker_new(er->loop) : NULL;
 	er->closer = er->loop ? closer_new(er->loop) : NULL;
-	if (!er->loader || !er->budget || !er->closer || lane_init(er) < 0)
+	if (!er->loader || !er->budget || !er->approvals || !er->closer || lane_init(er) < 0)
 		return -ENOMEM;
 	/* Answers to an earlier engine must not fit a connection of this one. */
 	if (getrandom(&er->generation, sizeof(er->generation), 0) != sizeof(er->generation))

@@ -2,6 +2,7 @@
 /* The engine's process: what its files share. Nobody outside engine_*.c includes this. */
 #pragma once
 
+#include "engine/approvals.h"
 #include "engine/engine.h"
 #include "io/budget.h"
 #include "io/closer.h"
@@ -15,6 +16,23 @@ enum conn_state {
 	CONN_QUEUED, /* waits for the thread that judges large requests */
 	CONN_JUDGING, /* the thread has it: nobody else may touch it */
 	CONN_RECORDING, /* judged; not durable yet */
+	CONN_HELD, /* waits for people */
+	CONN_ENDING, /* they answered, or will not; not durable yet */
+};
+
+/* Which of the user's budgets a connection is in. */
+enum conn_seat { SEAT_JUDGED, SEAT_REFUSED, SEAT_HELD };
+
+/* What a hold knows beside its connection. */
+struct held {
+	struct engine_hold hold; /* with the id of the approval that it waits for */
+	struct approval *approval; /* while it waits; NULL: no more */
+	struct conn *next; /* who waits for the same */
+	unsigned awaiting; /* answers of the ledger before the wait begins */
+	int64_t began_ns, hold_ms, expires_ms;
+	bool in_array; /* how the client wants its errors */
+	size_t host_n, policy_n;
+	char host[AICP_HOST_BYTES_MAX], policy[AICP_POLICY_NAME_BYTES_MAX];
 };
 
 /* One request of a shim, from accept() to its verdict. */
@@ -26,7 +44,7 @@ struct conn {
 	struct loop_timer timer;
 	struct engine_role *role;
 	struct budget_user *user;
-	bool over_budget; /* holds one of the user's refusals, not a connection */
+	enum conn_seat seat;
 	bool identified;
 	int64_t arrived_ns, asked_ns;
 	int64_t pid, uid, gid;
@@ -41,6 +59,7 @@ struct conn {
 	int body; /* memfd of what redaction made of the body, or -1 */
 	uint32_t body_bytes;
 	struct buf answer; /* of a refusal */
+	struct held *held; /* the decision holds; else NULL */
 	struct conn *queued; /* the next in the queue of large requests */
 };
 
@@ -54,6 +73,8 @@ struct engine_counters {
 struct lane {
 	struct engine *engine;
 	struct buf request, body, record; /* scratch; record is the payload of LINK_APPEND */
+	struct buf content, question; /* the same of holds; question is the payload of LINK_ASK */
+	int64_t hold_ms, expiry_ms; /* of new approvals, as configured */
 };
 
 struct engine_role {
@@ -75,6 +96,7 @@ struct engine_role {
 	bool rootless;
 	enum config_fail fail;
 	enum mode mode;
+	int64_t hold_ms, expiry_ms;
 	uint8_t key[ROLE_KEY_BYTES];
 	struct policy_set *policies;
 	struct provider_set *providers;
@@ -84,6 +106,8 @@ struct engine_role {
 	uint32_t free_n;
 	uint64_t generation;
 	struct budget *budget;
+	struct approvals *approvals;
+	bool approvals_known; /* the ledger told of all that are open */
 	struct engine_counters counters;
 	/* the counts that are on their way to the ledger */
 	uint64_t report_id, report_value;
@@ -113,17 +137,22 @@ void conn_refuse(struct conn *c, enum reason reason);
 void conn_unrecorded(struct conn *c);
 /* What is known without the reader. */
 void conn_identify_thinly(struct conn *c);
-/* The lane's word: 0 with the payload of LINK_APPEND; > 0: the memfd is not as announced; -errno. c
- * may be gone afterwards. */
-void conn_judged(struct conn *c, int outcome, struct span append);
+/* The lane's word: 0 with the payload of LINK_APPEND in it; > 0: the memfd is not as announced;
+ * -errno. c may be gone afterwards. */
+void conn_judged(struct conn *c, int outcome, struct lane *lane);
 /* When the shim stops waiting, less a margin; monotonic. */
 int64_t conn_due(const struct conn *c);
+/* The verdict for the shim: what was judged may leave; what stands in c->answer; or that people are
+ * asked. c is gone afterwards, but for the last, which is 0 or -errno. */
+void conn_release(struct conn *c);
+void conn_finish_refused(struct conn *c);
+MUST_CHECK int conn_say_hold(struct conn *c, int64_t hold_ms);
 /* Judges when both frame and identity are here; c may be gone afterwards. */
 void conn_ready(struct conn *c);
 /* Answers to what was asked about connection id; nothing when it is gone. */
 void conn_identified(struct engine_role *er, uint64_t id, struct span identity);
 void conn_durable(struct engine_role *er, uint64_t id);
-void conn_not_recorded(struct engine_role *er, uint64_t id);
+void conn_not_recorded(struct engine_role *er, uint64_t id, struct span failure);
 /* The reader is gone: whoever made it hang is judged without it, the others wait for the next one.
  */
 void conn_reader_gone(struct engine_role *er);
@@ -139,6 +168,29 @@ MUST_CHECK int lane_init(struct engine_role *er);
 void lane_judge(struct conn *c); /* c may be gone afterwards */
 void lane_forget(struct conn *c); /* one that is queued */
 void lane_set_rules(struct engine_role *er);
+
+/* engine_hold.c: requests that wait for people */
+#define HOLD_ID_BIT (UINT64_C(1) << 63) /* of a question, beside its connection's id */
+/* What a hold needs to know of its decision; NULL: out of memory. */
+struct held *held_new(const struct engine_decision *d, struct span host,
+		      const struct engine_terms *terms);
+/* As configured, and not longer than the client waits. */
+int64_t hold_ms_of(int64_t configured_ms, int64_t client_wait_ms);
+/* Begins with what the lane made; c may be gone afterwards, as after all of these. */
+void hold_begin(struct conn *c, struct lane *lane);
+/* The ledger has the decision (or the question), or will not have it. */
+void hold_durable(struct conn *c, bool question);
+void hold_not_recorded(struct conn *c, bool question, struct span failure);
+void hold_timed_out(struct conn *c);
+/* The end is durable, or will not be. */
+void hold_ended(struct conn *c);
+void hold_unrecorded(struct conn *c);
+void hold_forget(struct conn *c); /* c is being closed */
+/* A LINK_APPROVAL; LINK_APPROVALS_END; a new ledger is there; aicpd stops. */
+void hold_heard(struct engine_role *er, struct span payload);
+void hold_heard_all(struct engine_role *er);
+void hold_ask_all(struct engine_role *er);
+void hold_stop_all(struct engine_role *er);
 
 /* engine_rules.c: bundles */
 void rules_first(struct engine_role *er, struct role_bundle *bundle); /* owns bundle */

@@ -9,6 +9,10 @@
 
 #include <errno.h>
 
+/* Ten minutes, and an hour. */
+#define HOLD_MS	  600000
+#define EXPIRY_MS 3600000
+
 DEFINE_FREEP(struct role_bundle, role_bundle_free)
 
 /* A bundle on its way to being the rules. */
@@ -83,6 +87,8 @@ static void adopt(struct engine_role *er, struct load *load)
 	er->mode = load->config->mode;
 	er->fail = load->config->fail;
 	er->rootless = load->bundle->rootless;
+	er->hold_ms = HOLD_MS;
+	er->expiry_ms = EXPIRY_MS;
 	_Static_assert(sizeof(er->key) == sizeof(load->bundle->key), "one key");
 	memcpy(er->key, load->bundle->key, sizeof(er->key));
 	lane_set_rules(er);

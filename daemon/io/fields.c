@@ -69,6 +69,14 @@ bool fields_text(const struct fields *fields, const char *key, char *ret_text, s
 	return ok;
 }
 
+bool fields_put_text(const struct fields *fields, const char *key, struct buf *out)
+{
+	uint32_t t = json_get(&fields->json, 0, key);
+
+	return t != JSON_NONE && fields->json.token[t].kind == JSON_STRING &&
+	       json_string_put(&fields->json, t, out) == 0;
+}
+
 struct span fields_raw(const struct fields *fields, const char *key)
 {
 	uint32_t t = json_get(&fields->json, 0, key);

@@ -19,5 +19,7 @@ bool fields_int(const struct fields *fields, const char *key, int64_t *ret_value
 bool fields_bool(const struct fields *fields, const char *key, bool *ret_value);
 /* Also false when the text is longer than n - 1 bytes or holds a NUL. */
 bool fields_text(const struct fields *fields, const char *key, char *ret_text, size_t n);
+/* Appends a text of any length. False as above, and when out is full. */
+bool fields_put_text(const struct fields *fields, const char *key, struct buf *out);
 /* The JSON of a value, borrowed from text; SPAN_NULL when there is no such key. */
 struct span fields_raw(const struct fields *fields, const char *key);

@@ -3,7 +3,8 @@
 
 #include "aicp/limits.h"
 
-#define FLAGS_KNOWN (AICP_SHIM_F_SOCKET | AICP_SHIM_F_MEMFD | AICP_SHIM_F_CLEAR)
+#define FLAGS_KNOWN                                                                                \
+	(AICP_SHIM_F_SOCKET | AICP_SHIM_F_MEMFD | AICP_SHIM_F_CLEAR | AICP_SHIM_F_CAN_HOLD)
 
 /* Lower case letters, digits, '-', '_', '.', and ':' for IPv6 addresses: what a name in a
  * ClientHello or Host can be. */

@@ -20,7 +20,7 @@ static void forget(struct policy_eval *eval)
 	free(eval->scanned);
 	free(eval->matched);
 	free(eval->wanted);
-	free(eval->redaction);
+	free(eval->finding);
 	*eval = (struct policy_eval){0};
 }
 
@@ -44,7 +44,7 @@ static int fit(struct policy_eval *eval, const struct policy_set *set)
 	eval->value = calloc(set->subjects_n + 1, sizeof(*eval->value));
 	eval->scanned = calloc(set->subjects_n + 1, sizeof(*eval->scanned));
 	eval->matched = calloc(set->policies_n + 1, sizeof(*eval->matched));
-	eval->wanted = calloc(set->redacts_n + 1, sizeof(*eval->wanted));
+	eval->wanted = calloc(set->places_n + 1, sizeof(*eval->wanted));
 	if (!eval->hits || !eval->value || !eval->scanned || !eval->matched || !eval->wanted ||
 	    matcher_scratch(set, &eval->scratch) < 0) {
 		forget(eval);

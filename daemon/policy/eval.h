@@ -18,9 +18,9 @@ struct policy_eval {
 	size_t subjects_n;
 	uint32_t *matched; /* indexes of policies */
 	size_t matched_n;
-	uint8_t *wanted; /* per redaction of the set: the last policy_redactions() looks for it */
-	struct policy_redaction *redaction; /* what it found */
-	size_t redactions_n, redactions_cap;
+	uint8_t *wanted; /* per place of the set: the last policy_findings() looks for it */
+	struct policy_finding *finding; /* what it found */
+	size_t findings_n, findings_cap;
 	int err; /* -ENOMEM: some text could not be read */
 };
 

@@ -6,7 +6,7 @@
 #include "base/hex.h"
 #include "policy/entry.h"
 #include "policy/matcher.h"
-#include "policy/redact.h"
+#include "policy/place.h"
 
 #include <errno.h>
 
@@ -295,7 +295,7 @@ static int load_all(struct load *load, const struct policy_source *sources, size
 		err = matcher_build(load);
 	/* What cannot be found at all has been refused; where it is, is asked of the rest. */
 	if (!err && !load->errors_n)
-		err = redact_build(load);
+		err = place_build(load);
 	if (!err)
 		err = make_digest(load->set);
 	return err;

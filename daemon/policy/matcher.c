@@ -312,8 +312,9 @@ int matcher_scratch(const struct policy_set *set, hs_scratch_t **scratch)
 
 		if (s->db && hs_alloc_scratch(s->db, scratch) != HS_SUCCESS)
 			return -ENOMEM;
-		if (s->places && hs_alloc_scratch(s->places, scratch) != HS_SUCCESS)
-			return -ENOMEM;
+		for (unsigned k = 0; k < _PLACE_KINDS; k++)
+			if (s->where[k] && hs_alloc_scratch(s->where[k], scratch) != HS_SUCCESS)
+				return -ENOMEM;
 	}
 	return 0;
 }

@@ -76,21 +76,24 @@ struct verdict policy_evaluate(const struct policy_set *set, struct policy_eval 
 /* Indexes of the policies that matched in the last policy_evaluate(), most restrictive first. */
 size_t policy_eval_matched(const struct policy_eval *eval, const uint32_t **ret_index);
 
-/* Something that a policy found and wants out. */
-struct policy_redaction {
+/* Something that a policy found: what a redacting one wants out, what a holding one shows to
+ * people. */
+struct policy_finding {
 	uint32_t policy; /* index in the set */
 	enum fact_id fact; /* prompt, prompt.last, system, assistant, tool_results or text.all */
 	uint32_t begin, end; /* bytes of the fact's text; begin < end, characters are whole */
 };
 
-/* What all enforced redacting policies that matched in the last policy_evaluate() (of the same
- * arguments) found: for each, what its own tests that look for something found in the texts of the
- * body, as far as they came true. A match is as long as it can be. Sorted by policy, fact and
- * place; ranges of one policy in one fact neither overlap nor touch. *ret is borrowed from eval
- * until its next use. 0, -ENOMEM, -E2BIG (over AICP_REDACTIONS_MAX). */
-MUST_CHECK int policy_redactions(const struct policy_set *set, struct policy_eval *eval,
-				 enum mode mode, const struct policy_redaction **ret_redaction,
-				 size_t *ret_n);
+/* What all enforced policies with this action (VERDICT_REDACT or VERDICT_HOLD) that matched in the
+ * last policy_evaluate() (of the same arguments) found: for each, what its own tests that look for
+ * something found in the texts of the body, as far as they came true. A match is as long as it can
+ * be. Sorted by policy, fact and place; ranges of one policy in one fact neither overlap nor touch.
+ * Complete for redacting policies; patterns that cannot tell where they begin are left out for
+ * holding ones. *ret is borrowed from eval until its next use. 0, -ENOMEM, -E2BIG (over
+ * AICP_FINDINGS_MAX). */
+MUST_CHECK int policy_findings(const struct policy_set *set, struct policy_eval *eval,
+			       enum mode mode, enum verdict_action action,
+			       const struct policy_finding **ret_finding, size_t *ret_n);
 
 /* Explains the last evaluation as canonical JSON: every policy looked at, with each condition, its
  * value in these facts (texts cut), its result, and why the verdict is what it is. 0, -ENOMEM,

@@ -43,7 +43,8 @@ void set_free(struct policy_set *set)
 	}
 	for (size_t i = 0; i < set->subjects_n; i++) {
 		hs_free_database(set->subject[i].db);
-		hs_free_database(set->subject[i].places);
+		for (unsigned k = 0; k < _PLACE_KINDS; k++)
+			hs_free_database(set->subject[i].where[k]);
 	}
 	for (size_t i = 0; i < set->sources_n; i++) {
 		yaml_release(set->source[i].yaml);
@@ -55,7 +56,7 @@ void set_free(struct policy_set *set)
 	free(set->condition);
 	free(set->operand);
 	free(set->subject);
-	free(set->redact);
+	free(set->place);
 	free(set->by_name);
 	free(set->order);
 	free(set);

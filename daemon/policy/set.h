@@ -16,6 +16,13 @@
 #include <hs/hs.h>
 #include <stdatomic.h>
 
+/* What the places are for at which something was found. */
+enum place_kind {
+	PLACE_REDACTED, /* a redacting policy replaces them */
+	PLACE_SHOWN, /* a holding policy shows them to people */
+	_PLACE_KINDS,
+};
+
 /* A fact that some condition asks about. */
 struct subject {
 	struct span name;
@@ -23,8 +30,8 @@ struct subject {
 	enum fact_kind kind; /* FACT_ABSENT: any */
 	uint32_t patterns_n; /* literals and patterns looked for in it */
 	hs_database_t *db; /* all of them; NULL when there are none */
-	hs_database_t
-		*places; /* those to redact, with where they begin; NULL when there are none */
+	/* Those whose places matter, with where they begin; NULL when there are none. */
+	hs_database_t *where[_PLACE_KINDS];
 };
 
 /* What stands behind an operator. */
@@ -58,8 +65,8 @@ struct condition {
 	uint32_t operands_n;
 };
 
-/* One thing that a redacting policy takes out where it is found. */
-struct redact {
+/* One thing that a redacting or holding policy looks for, and wants to know where. */
+struct place {
 	uint32_t policy;
 	uint32_t condition; /* the test */
 	uint32_t operand;
@@ -70,8 +77,8 @@ struct policy {
 	struct span name, title, description, reason, version;
 	struct span replacement; /* of a redacting policy */
 	char *replacement_made; /* its bytes, when the policy does not say; owned */
-	uint32_t redact; /* first of its redactions */
-	uint32_t redacts_n;
+	uint32_t place; /* first of what it wants to know the places of */
+	uint32_t places_n;
 	struct span source;
 	struct span *compliance;
 	size_t compliance_n;
@@ -108,8 +115,8 @@ struct policy_set {
 	size_t operands_n, operands_cap;
 	struct subject *subject;
 	size_t subjects_n, subjects_cap;
-	struct redact *redact;
-	size_t redacts_n, redacts_cap;
+	struct place *place;
+	size_t places_n, places_cap;
 	uint32_t hits_n;
 	uint32_t *by_name; /* indexes of policies, in order of their names */
 	uint32_t *

@@ -56,9 +56,9 @@
 /* Names and reasons stand in records, answers and URLs. */
 #define AICP_POLICY_NAME_BYTES_MAX 128u
 #define AICP_POLICY_TEXT_BYTES_MAX 2048u
-/* Findings that one call is redacted at; a text of 32 MiB that is nothing but findings has more,
+/* Places that policies find in one call; a text of 32 MiB that is nothing but findings has more,
  * and is refused. */
-#define AICP_REDACTIONS_MAX 65536u
+#define AICP_FINDINGS_MAX 65536u
 /* Priorities, either sign; far over what anybody counts to. */
 #define AICP_PRIORITY_MAX 1000000u
 /* References of one policy. */
@@ -102,6 +102,13 @@
 #define AICP_UID_CONNECTIONS_MAX 256u
 #define AICP_UID_BYTES_MAX	 (256u << 20)
 
+/* Requests of one uid that wait for people at once, and of all: each takes a descriptor or two and
+ * some kilobytes of the engine, and a person would not get through a thousand in an hour. */
+#define AICP_UID_HOLDS_MAX 1024u
+#define AICP_HOLDS_MAX	   2048u
+/* Places marked in what approvers are shown. */
+#define AICP_APPROVAL_FINDINGS_MAX 1000u
+
 /* API: body of a request (contract of the API), and connections of one listener. There is no bound
  * per peer: on loopback everybody has one address; silent connections are ended early instead
  * (api/connection.c). */
@@ -118,9 +125,9 @@
 
 /* What approvers may see of one request: a conversation of some hundred thousand words. */
 #define AICP_APPROVAL_CONTENT_BYTES_MAX (1u << 20)
-/* Approvals that wait for a decision: of one user as many as AICP_UID_CONNECTIONS_MAX may hold
- * connections for, and in all more than anybody can read; with the bytes that are kept for them. */
-#define AICP_UID_APPROVALS_MAX	 256u
+/* Approvals that wait for a decision: of one user as many as AICP_UID_HOLDS_MAX holds may ask for,
+ * and in all more than anybody can read; with the bytes that are kept for them. */
+#define AICP_UID_APPROVALS_MAX	 1024u
 #define AICP_APPROVALS_MAX	 2048u
 #define AICP_APPROVALS_BYTES_MAX (512u << 20)
 /* Why somebody approves or rejects, and what they note beside it. */

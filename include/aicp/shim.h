@@ -15,9 +15,9 @@
  *
  * Verdict message: struct aicp_shim_verdict, then answer_bytes of a whole HTTP response to serve
  * (AICP_SHIM_ANSWER), which ends its connection. AICP_SHIM_HOLD is a verdict to come: people are
- * asked, and the connection stays open for at most `extra` milliseconds until a second message, which
- * is PASS, ANSWER or REWRITE; its answer_bytes are what to serve where the program cannot wait. A
- * shim that is no longer interested closes. With AICP_SHIM_REWRITE one SCM_RIGHTS passes a
+ * asked, and the connection stays open for at most `extra` milliseconds until a second message,
+ * which is PASS, ANSWER or REWRITE; its answer_bytes are what to serve where the program cannot
+ * wait. A shim that is no longer interested closes. With AICP_SHIM_REWRITE one SCM_RIGHTS passes a
  * sealed memfd of exactly body_bytes: the body that leaves in place of the judged one, decoded,
  * under the program's own head, in which Content-Length is set to it and what framed, coded or
  * digested the old body is dropped.

@@ -28,15 +28,7 @@ static const char policies[] = "policy: block-merger\n"
 			       "  field: tools\n"
 			       "  contains: shell\n"
 			       "then: warn\n"
-			       "reason: A shell is offered.\n"
-			       "---\n"
-			       "policy: hold-payroll\n"
-			       "description: Payroll needs a person.\n"
-			       "when:\n"
-			       "  field: prompt\n"
-			       "  contains: payroll\n"
-			       "then: hold\n"
-			       "reason: Payroll needs approval.\n";
+			       "reason: A shell is offered.\n";
 
 struct bench {
 	struct engine *engine;
@@ -249,18 +241,6 @@ static void test_warn_passes(void **state)
 	assert_true(d.pass);
 	assert_int_equal(d.verdict.action, VERDICT_WARN);
 	assert_true(recorded(b, "\"matched\":[\"warn-tools\"]"));
-}
-
-static void test_hold_acts_as_block_and_says_so(void **state)
-{
-	struct bench *b = *state;
-	struct engine_decision d = ask(b, "the payroll of May");
-
-	assert_false(d.pass);
-	assert_int_equal(d.verdict.action, VERDICT_BLOCK);
-	assert_int_equal(d.verdict.reason, REASON_CANNOT_HOLD);
-	assert_int_equal(engine_answer(&d, _REASON_COUNT, &b->out), 0);
-	assert_true(recorded(b, "does not do yet: Payroll needs approval."));
 }
 
 /* Each of these could be read otherwise by a provider, or not be read by us. */
@@ -511,7 +491,6 @@ int main(void)
 		cmocka_unit_test(test_block_answers_in_the_shape_of_the_provider),
 		cmocka_unit_test(test_block_answers_in_an_array_where_the_stream_is_one),
 		cmocka_unit_test(test_warn_passes),
-		cmocka_unit_test(test_hold_acts_as_block_and_says_so),
 		cmocka_unit_test(test_what_cannot_be_judged_is_refused),
 		cmocka_unit_test(test_a_refusal_says_what_is_wrong_with_the_request),
 		cmocka_unit_test(test_kinds_are_refused),

@@ -60,8 +60,8 @@ struct place {
 	const char *replacement;
 };
 
-static int rewrite_places(struct rewrite *w, const char *body, const struct place *place, size_t n,
-			  struct buf *out)
+static int rewrite_at(struct rewrite *w, const char *body, const struct place *place, size_t n,
+		      struct buf *out)
 {
 	struct json_scan *scan = json_scan_new(UINT32_MAX);
 	struct provider_segments segments = {0};
@@ -90,7 +90,7 @@ static void expect(const char *body, const struct place *place, size_t n, const 
 {
 	struct rewrite *w = rewrite_new();
 	struct buf out = BUF_INIT(1u << 20);
-	int r = rewrite_places(w, body, place, n, &out);
+	int r = rewrite_at(w, body, place, n, &out);
 
 	assert_int_equal(r, expected ? PARSE_DONE : PARSE_E_BAD);
 	if (expected && strcmp(buf_str(&out), expected) != 0)
@@ -308,7 +308,7 @@ static void test_against_a_slow_one(void **state)
 		place.end = place.begin + 1 + dice(8);
 		put_slowly(strings, n, 0, 0, &body);
 		put_slowly(strings, n, place.begin, place.end, &slow);
-		r = rewrite_places(w, buf_str(&body), &place, 1, &fast);
+		r = rewrite_at(w, buf_str(&body), &place, 1, &fast);
 		if (span_eq(buf_span(&body), buf_span(&slow)))
 			assert_int_equal(r, PARSE_E_BAD);
 		else

@@ -72,7 +72,7 @@ static bool same_matched(const struct policy_set *set, struct policy_eval *eval,
 }
 
 static void put_redaction(const struct policy_set *set, const struct facts *facts,
-			  const struct policy_redaction *r, struct buf *out)
+			  const struct policy_finding *r, struct buf *out)
 {
 	struct span text = facts_get(facts, r->fact)->text;
 	struct policy_info info;
@@ -87,12 +87,13 @@ static bool same_redactions(const struct policy_set *set, struct policy_eval *ev
 			    const struct facts *facts, const struct yaml_node *c)
 {
 	bool monitor = span_eq_str(text_of(yaml_get(c, "mode")), "monitor");
-	const struct policy_redaction *redaction;
+	const struct policy_finding *redaction;
 	struct buf line = BUF_INIT(4096);
 	bool same = true;
 	size_t n = 0, i = 0;
 
-	if (policy_redactions(set, eval, monitor ? MODE_MONITOR : MODE_ENFORCE, &redaction, &n) < 0)
+	if (policy_findings(set, eval, monitor ? MODE_MONITOR : MODE_ENFORCE, VERDICT_REDACT,
+			    &redaction, &n) < 0)
 		return false;
 	yaml_foreach (expected, yaml_get(c, "redactions")) {
 		if (i < n)

@@ -35,7 +35,7 @@ struct bench {
 	struct policy_set *set;
 	struct policy_eval *eval;
 	struct facts *facts;
-	const struct policy_redaction *redaction;
+	const struct policy_finding *finding;
 	size_t n;
 };
 
@@ -73,7 +73,7 @@ static int find(struct bench *b, const char *unit, size_t n)
 	assert_int_equal(facts_set_text(b->facts, FACT_PROMPT, buf_span(&text)), 0);
 	assert_int_equal(facts_set_text(b->facts, FACT_TEXT_ALL, buf_span(&text)), 0);
 	policy_evaluate(b->set, b->eval, b->facts, MODE_ENFORCE);
-	r = policy_redactions(b->set, b->eval, MODE_ENFORCE, &b->redaction, &b->n);
+	r = policy_findings(b->set, b->eval, MODE_ENFORCE, VERDICT_REDACT, &b->finding, &b->n);
 	buf_deinit(&text);
 	return r;
 }
@@ -81,9 +81,9 @@ static int find(struct bench *b, const char *unit, size_t n)
 static void expect(const struct bench *b, size_t i, uint32_t policy, uint32_t begin, uint32_t end)
 {
 	assert_true(i < b->n);
-	assert_int_equal(b->redaction[i].policy, policy);
-	assert_int_equal(b->redaction[i].begin, begin);
-	assert_int_equal(b->redaction[i].end, end);
+	assert_int_equal(b->finding[i].policy, policy);
+	assert_int_equal(b->finding[i].begin, begin);
+	assert_int_equal(b->finding[i].end, end);
 }
 
 static void test_order(void **state)
@@ -99,9 +99,11 @@ static void test_order(void **state)
 		expect(b, 3, 1, 5, 6);
 		expect(b, 4, 1, 3, 5);
 		expect(b, 5, 2, 0, 3);
-		assert_int_equal(b->redaction[4].fact, FACT_TEXT_ALL);
+		assert_int_equal(b->finding[4].fact, FACT_TEXT_ALL);
 	}
-	assert_int_equal(policy_redactions(b->set, b->eval, MODE_MONITOR, &b->redaction, &b->n), 0);
+	assert_int_equal(
+		policy_findings(b->set, b->eval, MODE_MONITOR, VERDICT_REDACT, &b->finding, &b->n),
+		0);
 	assert_int_equal(b->n, 0);
 }
 
@@ -110,19 +112,19 @@ static void test_many_reports_of_few_places(void **state)
 {
 	struct bench *b = *state;
 
-	assert_int_equal(find(b, "z", 2 * AICP_REDACTIONS_MAX), 0);
+	assert_int_equal(find(b, "z", 2 * AICP_FINDINGS_MAX), 0);
 	assert_int_equal(b->n, 2);
-	expect(b, 0, 3, 0, 2 * AICP_REDACTIONS_MAX);
-	expect(b, 1, 4, 0, 2 * AICP_REDACTIONS_MAX);
+	expect(b, 0, 3, 0, 2 * AICP_FINDINGS_MAX);
+	expect(b, 1, 4, 0, 2 * AICP_FINDINGS_MAX);
 }
 
 static void test_too_many_places(void **state)
 {
 	struct bench *b = *state;
 
-	assert_int_equal(find(b, "a.", AICP_REDACTIONS_MAX / 2 - 1), 0);
-	assert_int_equal(b->n, AICP_REDACTIONS_MAX / 2 - 1);
-	assert_int_equal(find(b, "a.", 4 * AICP_REDACTIONS_MAX), -E2BIG);
+	assert_int_equal(find(b, "a.", AICP_FINDINGS_MAX / 2 - 1), 0);
+	assert_int_equal(b->n, AICP_FINDINGS_MAX / 2 - 1);
+	assert_int_equal(find(b, "a.", 4 * AICP_FINDINGS_MAX), -E2BIG);
 	/* and the next call is as good as the first */
 	assert_int_equal(find(b, "a.", 3), 0);
 	assert_int_equal(b->n, 3);
@@ -149,8 +151,8 @@ static void find_without_memory(void *ctx)
 		struct verdict v = policy_evaluate(b.set, b.eval, b.facts, MODE_ENFORCE);
 		int r = v.reason == REASON_NO_MEMORY
 				? -ENOMEM
-				: policy_redactions(b.set, b.eval, MODE_ENFORCE, &b.redaction,
-						    &b.n);
+				: policy_findings(b.set, b.eval, MODE_ENFORCE, VERDICT_REDACT,
+						  &b.finding, &b.n);
 
 		assert_int_equal(r, oom_hit() ? -ENOMEM : 0);
 		if (!r)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "policy/redact.h"
+#include "policy/place.h"
 
 #include "aicp/limits.h"
 #include "base/cleanup.h"
@@ -56,7 +56,7 @@ static int note_any(void *ctx, uint32_t condition)
 	return 1;
 }
 
-bool redact_finds(const struct policy_set *set, uint32_t condition)
+bool place_finds(const struct policy_set *set, uint32_t condition)
 {
 	bool any = false;
 
@@ -64,7 +64,7 @@ bool redact_finds(const struct policy_set *set, uint32_t condition)
 	return any;
 }
 
-/* One redacting policy while what it looks for is noted. */
+/* One policy while what it looks for is noted. */
 struct noting {
 	struct policy_set *set;
 	uint32_t policy;
@@ -77,14 +77,14 @@ static int note_operands(void *ctx, uint32_t condition)
 	const struct condition *c = &set->condition[condition];
 
 	for (uint32_t i = 0; i < c->operands_n; i++) {
-		int64_t at = SET_APPEND(set, redact, redacts_n, redacts_cap);
+		int64_t at = SET_APPEND(set, place, places_n, places_cap);
 
 		if (at < 0)
 			return (int)at;
-		set->redact[at] = (struct redact){.policy = n->policy,
-						  .condition = condition,
-						  .operand = c->operand + i,
-						  .inverted = c->negated};
+		set->place[at] = (struct place){.policy = n->policy,
+						.condition = condition,
+						.operand = c->operand + i,
+						.inverted = c->negated};
 	}
 	return 0;
 }
@@ -96,13 +96,13 @@ static int note_policies(struct policy_set *set)
 		struct noting n = {set, (uint32_t)i};
 		int r;
 
-		if (p->action != VERDICT_REDACT)
+		if (p->action != VERDICT_REDACT && p->action != VERDICT_HOLD)
 			continue;
-		p->redact = (uint32_t)set->redacts_n;
+		p->place = (uint32_t)set->places_n;
 		r = each_test(set, p->when, false, note_operands, &n);
 		if (r)
 			return r;
-		p->redacts_n = (uint32_t)set->redacts_n - p->redact;
+		p->places_n = (uint32_t)set->places_n - p->place;
 	}
 	return 0;
 }
@@ -125,10 +125,10 @@ static void deinit_expressions(struct expressions *x)
 
 static int add_expression(struct expressions *x, const struct policy_set *set, uint32_t id)
 {
-	const struct redact *redact = &set->redact[id];
+	const struct place *place = &set->place[id];
 	struct buf text = BUF_INIT(AICP_PATTERN_BYTES_MAX * 4 + 1);
-	int r = matcher_put(&text, &set->condition[redact->condition],
-			    &set->operand[redact->operand]);
+	int r = matcher_put(&text, &set->condition[place->condition],
+			    &set->operand[place->operand]);
 
 	if (r < 0 || !buf_str(&text)) {
 		buf_deinit(&text);
@@ -140,32 +140,41 @@ static int add_expression(struct expressions *x, const struct policy_set *set, u
 	return 0;
 }
 
-static int refuse(struct load *load, const struct redact *redact, const char *why)
+static int refuse(struct load *load, const struct place *place, const char *why)
 {
 	const struct policy_set *set = load->set;
-	const struct operand *operand = &set->operand[redact->operand];
+	const struct operand *operand = &set->operand[place->operand];
 
-	load->file = set->policy[redact->policy].file;
+	load->file = set->policy[place->policy].file;
 	return LOAD_FAIL(load, operand->line,
 			 "`%.*s` can be found, but not where it begins, so it cannot be redacted: "
 			 "%s Take a simpler pattern, or `then: block`",
 			 YAML_SHOW(operand->text), why);
 }
 
-static int compile(struct load *load, struct subject *subject, const struct expressions *x)
+static hs_error_t compile(const struct expressions *x, hs_database_t **ret_db,
+			  hs_compile_error_t **ret_why)
+{
+	return hs_compile_multi((const char *const *)x->text, x->flags, x->id, x->n, HS_MODE_BLOCK,
+				NULL, ret_db, ret_why);
+}
+
+/* The library has one code for a bad pattern and for no memory. */
+static bool is_memory(const hs_compile_error_t *why)
+{
+	return strstr(why->message, "allocate memory") != NULL;
+}
+
+static int compile_redacted(struct load *load, struct subject *subject, const struct expressions *x)
 {
 	hs_compile_error_t *why = NULL;
-	hs_error_t e = hs_compile_multi((const char *const *)x->text, x->flags, x->id, x->n,
-					HS_MODE_BLOCK, NULL, &subject->places, &why);
 	int err = -ENOMEM;
 
-	if (e == HS_SUCCESS)
+	if (compile(x, &subject->where[PLACE_REDACTED], &why) == HS_SUCCESS)
 		return 0;
-	/* The library has one code for a bad pattern and for no memory. */
-	if (!strstr(why->message, "allocate memory")) {
+	if (!is_memory(why)) {
 		if (why->expression >= 0 && (unsigned)why->expression < x->n)
-			err = refuse(load, &load->set->redact[x->id[why->expression]],
-				     why->message);
+			err = refuse(load, &load->set->place[x->id[why->expression]], why->message);
 		else
 			err = LOAD_FAIL(load, 0, "what is to be redacted in `%.*s`, together: %s",
 					YAML_SHOW(subject->name), why->message);
@@ -174,22 +183,55 @@ static int compile(struct load *load, struct subject *subject, const struct expr
 	return load_go_on(load, err);
 }
 
-static bool is_place(const struct policy_set *set, const struct redact *redact, uint32_t subject)
+static void drop_expression(struct expressions *x, unsigned i)
 {
-	const struct condition *c = &set->condition[redact->condition];
-
-	return c->subject == subject && c->test != TEST_EQUAL;
+	free(x->text[i]);
+	x->n--;
+	x->text[i] = x->text[x->n];
+	x->flags[i] = x->flags[x->n];
+	x->id[i] = x->id[x->n];
 }
 
-static int build_subject(struct load *load, uint32_t subject)
+/* A mark that cannot be set is no reason to refuse a policy that holds. */
+static int compile_shown(struct subject *subject, struct expressions *x)
+{
+	while (x->n) {
+		hs_compile_error_t *why = NULL;
+		int at;
+		bool memory;
+
+		if (compile(x, &subject->where[PLACE_SHOWN], &why) == HS_SUCCESS)
+			return 0;
+		at = why->expression;
+		memory = is_memory(why);
+		hs_free_compile_error(why);
+		if (memory)
+			return -ENOMEM;
+		if (at < 0 || (unsigned)at >= x->n)
+			return 0;
+		drop_expression(x, (unsigned)at);
+	}
+	return 0;
+}
+
+static bool is_searched(const struct policy_set *set, const struct place *place, uint32_t subject,
+			enum place_kind kind)
+{
+	const struct condition *c = &set->condition[place->condition];
+
+	return c->subject == subject && c->test != TEST_EQUAL &&
+	       place_kind(set->policy[place->policy].action) == kind;
+}
+
+static int build_subject(struct load *load, uint32_t subject, enum place_kind kind)
 {
 	struct policy_set *set = load->set;
 	struct expressions x CLEANUP(deinit_expressions) = {0};
 	size_t n = 0;
 	int r = 0;
 
-	for (size_t i = 0; i < set->redacts_n; i++)
-		n += is_place(set, &set->redact[i], subject);
+	for (size_t i = 0; i < set->places_n; i++)
+		n += is_searched(set, &set->place[i], subject, kind);
 	if (!n)
 		return 0;
 	x.text = calloc(n, sizeof(*x.text));
@@ -197,10 +239,13 @@ static int build_subject(struct load *load, uint32_t subject)
 	x.id = calloc(n, sizeof(*x.id));
 	if (!x.text || !x.flags || !x.id)
 		return -ENOMEM;
-	for (size_t i = 0; i < set->redacts_n && !r; i++)
-		if (is_place(set, &set->redact[i], subject))
+	for (size_t i = 0; i < set->places_n && !r; i++)
+		if (is_searched(set, &set->place[i], subject, kind))
 			r = add_expression(&x, set, (uint32_t)i);
-	return r ? r : compile(load, &set->subject[subject], &x);
+	if (r)
+		return r;
+	return kind == PLACE_SHOWN ? compile_shown(&set->subject[subject], &x)
+				   : compile_redacted(load, &set->subject[subject], &x);
 }
 
 /* A search of one policy's own replacement. */
@@ -218,28 +263,28 @@ static int on_own(unsigned id, unsigned long long from, unsigned long long to, u
 	(void)from;
 	(void)to;
 	(void)flags;
-	s->found = s->set->redact[id].policy == s->policy;
+	s->found = s->set->place[id].policy == s->policy;
 	return s->found;
 }
 
 /* Is the policy's replacement what this part of it looks for? */
-static int finds_own(const struct policy_set *set, const struct redact *redact,
-		     hs_scratch_t *scratch, bool *ret_finds)
+static int finds_own(const struct policy_set *set, const struct place *place, hs_scratch_t *scratch,
+		     bool *ret_finds)
 {
-	const struct condition *c = &set->condition[redact->condition];
-	const struct operand *operand = &set->operand[redact->operand];
-	struct span text = set->policy[redact->policy].replacement;
-	struct search s = {set, redact->policy, false};
+	const struct condition *c = &set->condition[place->condition];
+	const struct operand *operand = &set->operand[place->operand];
+	struct span text = set->policy[place->policy].replacement;
+	struct search s = {set, place->policy, false};
 	hs_error_t e;
 
 	if (c->test == TEST_EQUAL) {
 		*ret_finds = operand->kind == FACT_TEXT && span_ieq(operand->text, text);
 		return 0;
 	}
-	if (!set->subject[c->subject].places)
+	if (!set->subject[c->subject].where[PLACE_REDACTED])
 		return 0;
-	e = hs_scan(set->subject[c->subject].places, (const char *)text.p, (unsigned)text.n, 0,
-		    scratch, on_own, &s);
+	e = hs_scan(set->subject[c->subject].where[PLACE_REDACTED], (const char *)text.p,
+		    (unsigned)text.n, 0, scratch, on_own, &s);
 	*ret_finds = s.found;
 	return e == HS_SUCCESS || e == HS_SCAN_TERMINATED ? 0 : -ENOMEM;
 }
@@ -248,10 +293,10 @@ static int check_policy(struct load *load, const struct policy *policy, hs_scrat
 {
 	const struct policy_set *set = load->set;
 
-	for (uint32_t i = 0; i < policy->redacts_n; i++) {
-		const struct redact *redact = &set->redact[policy->redact + i];
+	for (uint32_t i = 0; policy->action == VERDICT_REDACT && i < policy->places_n; i++) {
+		const struct place *place = &set->place[policy->place + i];
 		bool finds = false;
-		int r = finds_own(set, redact, scratch, &finds);
+		int r = finds_own(set, place, scratch, &finds);
 
 		if (r)
 			return r;
@@ -268,15 +313,16 @@ static int check_policy(struct load *load, const struct policy *policy, hs_scrat
 	return 0;
 }
 
-int redact_build(struct load *load)
+int place_build(struct load *load)
 {
 	struct policy_set *set = load->set;
 	hs_scratch_t *scratch = NULL;
 	int r = note_policies(set);
 
 	for (size_t i = 0; i < set->subjects_n && !r; i++)
-		r = build_subject(load, (uint32_t)i);
-	if (!r && set->redacts_n)
+		for (unsigned k = 0; k < _PLACE_KINDS && !r; k++)
+			r = build_subject(load, (uint32_t)i, (enum place_kind)k);
+	if (!r && set->places_n)
 		r = matcher_scratch(set, &scratch);
 	for (size_t i = 0; i < set->policies_n && !r; i++)
 		r = check_policy(load, &set->policy[i], scratch);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The approvals that the engine knows: what people were asked and answered, as far as a request may
+ * still join it. The ledger's tables are the truth; this is what was heard of them.
+ */
+#pragma once
+
+#include "base/hash.h"
+#include "base/parse.h"
+#include "engine/engine.h"
+
+enum approval_state {
+	APPROVAL_ASKED, /* on its way to the ledger */
+	APPROVAL_PENDING,
+	APPROVAL_APPROVED, /* lets one request pass */
+	APPROVAL_REJECTED, /* refuses identical ones until it expires */
+	APPROVAL_ENDED, /* used or expired: joined no more */
+};
+
+struct approval {
+	char id[ENGINE_ID_BYTES + 1];
+	struct hash digest, join;
+	enum approval_state state;
+	int64_t expires_ms; /* wall clock */
+	char by[129]; /* who decided; cut */
+	char rationale[1025]; /* cut */
+	void *waiting; /* the caller's: who waits for it; such an entry is never forgotten */
+	bool stale; /* not heard of since approvals_mark() */
+	struct approval *next;
+};
+
+struct approvals; /* owns its entries */
+struct approvals *approvals_new(void); /* NULL: out of memory */
+void approvals_free(struct approvals *approvals);
+
+/* The one that such a request joins, or NULL: none is open. */
+struct approval *approvals_find(struct approvals *approvals, const struct hash *join,
+				const struct hash *digest, int64_t now_ms);
+struct approval *approvals_by_id(struct approvals *approvals, struct span id);
+
+/* A new entry, APPROVAL_ASKED, to be filled in by the caller. NULL: out of memory, or as many as
+ * AICP_APPROVALS_MAX are open after what is over was forgotten. The entry lives until
+ * approvals_remove(), or until it is over and nobody waits for it. */
+struct approval *approvals_add(struct approvals *approvals, const struct engine_hold *hold,
+			       int64_t expires_ms, int64_t now_ms);
+void approvals_remove(struct approvals *approvals, struct approval *approval);
+
+/* Before all open ones are told again: those not told are stale afterwards. */
+void approvals_mark(struct approvals *approvals);
+
+/* Calls visit for each; it may remove the one it is given. */
+void approvals_each(struct approvals *approvals, void (*visit)(struct approval *, void *data),
+		    void *data);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The request digest: what an approval is bound to.
+ *
+ * SHA-256 over method, host, path with query, and the body as it would leave. Headers are not part
+ * of it, since retries change them (idempotency keys, retry counts). A JSON body counts by what it
+ * says (order of keys, white space and escapes do not matter; numbers are taken as written), a
+ * multipart body by its parts (their boundary does not matter), any other by its bytes.
+ */
+#pragma once
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "model/message.h"
+
+struct digest_request {
+	struct span method;
+	struct span host; /* the provider's */
+	struct span path, query;
+	struct span content_type;
+	struct span body; /* decoded */
+};
+
+/* scan and text are scratch; text is emptied first. 0, -ENOMEM or -EIO. */
+MUST_CHECK int digest_request(const struct digest_request *request, struct json_scan *scan,
+			      struct buf *text, struct hash *ret_digest);

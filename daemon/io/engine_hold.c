@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Requests that wait for people. A hold begins when its decision (and, where nobody was asked yet,
+ * the question) is durable, and ends with a record of its own: released only behind one that says
+ * so, which the ledger takes once for each approval.
+ */
+#include "io/append.h"
+#include "io/engine_role.h"
+#include "io/fields.h"
+#include "io/log.h"
+#include "io/question.h"
+
+#include "base/hex.h"
+#include "base/json_write.h"
+#include "base/utf8.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+/* A hold's end must be durable in this time, else it ends refused. */
+#define END_MS_MAX 2000
+/* The client is told this long before it stops waiting: a tenth of its time, at most a second. */
+#define CLIENT_MARGIN_MS_MAX 1000
+
+static const char *const outcome_name[] = {"released", "refused", "abandoned"};
+enum outcome { RELEASED, REFUSED, ABANDONED };
+
+static int64_t wall_ms(void)
+{
+	return loop_wall_ns() / MS;
+}
+
+int64_t hold_ms_of(int64_t configured_ms, int64_t client_wait_ms)
+{
+	int64_t margin = client_wait_ms / 10, ms = configured_ms;
+
+	if (margin > CLIENT_MARGIN_MS_MAX)
+		margin = CLIENT_MARGIN_MS_MAX;
+	if (client_wait_ms && client_wait_ms - margin < ms)
+		ms = client_wait_ms - margin;
+	return ms;
+}
+
+struct held *held_new(const struct engine_decision *d, struct span host,
+		      const struct engine_terms *terms)
+{
+	struct held *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return NULL;
+	h->hold = d->hold;
+	h->in_array = d->refusal_in_array;
+	h->hold_ms = terms->hold_ms;
+	h->expires_ms = terms->expires_ms;
+	h->host_n = host.n < sizeof(h->host) ? host.n : sizeof(h->host);
+	memcpy(h->host, host.p, h->host_n);
+	h->policy_n =
+		d->verdict.policy.n < sizeof(h->policy) ? d->verdict.policy.n : sizeof(h->policy);
+	memcpy(h->policy, d->verdict.policy.p, h->policy_n);
+	return h;
+}
+
+/* ---- who waits for what ------------------------------------------------------------------------
+ */
+
+/* Behind those who wait already: the first one that asked is the first to be let go. */
+static void wait_for(struct conn *c, struct approval *approval)
+{
+	struct conn *last = approval->waiting;
+
+	c->held->approval = approval;
+	c->held->next = NULL;
+	if (!last) {
+		approval->waiting = c;
+		return;
+	}
+	while (last->held->next)
+		last = last->held->next;
+	last->held->next = c;
+}
+
+static void stop_waiting(struct conn *c)
+{
+	struct approval *approval = c->held->approval;
+	struct conn *at = approval ? approval->waiting : NULL;
+
+	if (!approval)
+		return;
+	if (at == c) {
+		approval->waiting = c->held->next;
+	} else {
+		while (at && at->held->next != c)
+			at = at->held->next;
+		if (at)
+			at->held->next = c->held->next;
+	}
+	c->held->approval = NULL;
+	c->held->next = NULL;
+}
+
+void hold_forget(struct conn *c)
+{
+	struct approval *approval;
+
+	if (!c->held)
+		return;
+	approval = c->held->approval;
+	stop_waiting(c);
+	/* A question that never got to the ledger. */
+	if (approval && approval->state == APPROVAL_ASKED && !approval->waiting)
+		approvals_remove(c->role->approvals, approval);
+	free(c->held);
+	c->held = NULL;
+}
+
+/* ---- the end -----------------------------------------------------------------------------------
+ */
+
+static int put_answer(struct conn *c, enum reason reason)
+{
+	const struct approval *a = c->held->approval;
+	struct engine_hold_end end = {
+		.reason = reason,
+		.in_array = c->held->in_array,
+		.approval_id = span_str(c->held->hold.approval_id),
+		.policy = span_of(c->held->policy, c->held->policy_n),
+	};
+
+	if (a && a->state == APPROVAL_REJECTED) {
+		end.by = span_str(a->by);
+		end.rationale = span_str(a->rationale);
+	}
+	buf_clear(&c->answer);
+	return engine_refuse_held(c->role->light.engine, span_of(c->held->host, c->held->host_n),
+				  c->decision, &end, &c->answer);
+}
+
+static int put_end(struct conn *c, enum outcome outcome, enum reason reason)
+{
+	struct engine_role *er = c->role;
+	struct json_write w;
+
+	buf_clear(&er->record);
+	append_begin(&er->record, RECORD_HOLD_ENDED, outcome != RELEASED);
+	json_write_init(&w, &er->record, true);
+	json_write_object(&w, NULL);
+	json_write_str(&w, "approval_id", c->held->hold.approval_id);
+	json_write_str(&w, "execution_id", c->decision);
+	json_write_int(&w, "held_ms", (loop_mono_ns() - c->held->began_ns) / MS);
+	json_write_str(&w, "outcome", outcome_name[outcome]);
+	json_write_str(&w, "reason", reason_code(reason));
+	json_write_end_object(&w);
+	return er->record.err;
+}
+
+/* The program gave up: nobody waits for an answer, and nothing was let go. */
+static void abandon(struct conn *c)
+{
+	struct engine_role *er = c->role;
+
+	if (put_end(c, ABANDONED, REASON_APPROVAL_PENDING) < 0 ||
+	    peer_send(&er->ledger, LINK_APPEND, 0, buf_span(&er->record), -1) < 0)
+		conn_note(er, c->user, BUDGET_ABANDONED);
+	conn_close(c);
+}
+
+/* Records the end; what it is takes effect when that is durable. c may be gone afterwards. */
+static void end(struct conn *c, enum outcome outcome, enum reason reason)
+{
+	struct engine_role *er = c->role;
+	int r = outcome == RELEASED ? 0 : put_answer(c, reason);
+
+	stop_waiting(c);
+	c->pass = outcome == RELEASED;
+	c->state = CONN_ENDING;
+	if (!r)
+		r = put_end(c, outcome, reason);
+	if (!r)
+		r = peer_send(&er->ledger, LINK_APPEND, c->id, buf_span(&er->record), -1);
+	if (r < 0) {
+		hold_unrecorded(c);
+		return;
+	}
+	loop_timer_set(er->loop, &c->timer, loop_mono_ns() + END_MS_MAX * MS);
+}
+
+void hold_unrecorded(struct conn *c)
+{
+	struct engine_role *er = c->role;
+
+	/* Whatever the fail mode: people were asked, and nobody can show that they agreed. */
+	if (c->pass)
+		put_answer(c, REASON_NO_RECORD);
+	c->pass = false;
+	conn_note(er, c->user, BUDGET_UNRECORDED);
+	conn_finish_refused(c);
+}
+
+void hold_ended(struct conn *c)
+{
+	if (c->pass)
+		conn_release(c);
+	else
+		conn_finish_refused(c);
+}
+
+/* ---- the wait ----------------------------------------------------------------------------------
+ */
+
+static void gone(struct loop_source *source, uint32_t events)
+{
+	struct conn *c = source->data;
+	char byte;
+	ssize_t n = recv(c->fd, &byte, sizeof(byte), MSG_DONTWAIT);
+
+	(void)events;
+	/* A shim that waits has nothing to say; one that says something is none. */
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (c->state == CONN_HELD)
+		abandon(c);
+	else
+		loop_remove(c->role->loop, source);
+}
+
+/* What was needed to judge is not needed to wait. */
+static void lighten(struct conn *c)
+{
+	explicit_bzero(c->message.p, c->message.n);
+	buf_deinit(&c->message);
+	buf_deinit(&c->identity);
+	c->frame.host = span_of(c->held->host, c->held->host_n);
+	c->frame.request = SPAN_NULL;
+	closer_close(c->role->closer, c->memfd);
+	c->memfd = -1;
+	budget_refund(c->user, c->charged);
+	c->charged = 0;
+}
+
+static void begin_wait(struct conn *c)
+{
+	struct engine_role *er = c->role;
+
+	if (!(c->frame.head.flags & AICP_SHIM_F_CAN_HOLD) || c->held->hold_ms <= 0) {
+		end(c, REFUSED, REASON_APPROVAL_PENDING);
+		return;
+	}
+	if (!budget_hold(er->budget, c->user)) {
+		end(c, REFUSED, REASON_HOLDS_FULL);
+		return;
+	}
+	c->seat = SEAT_HELD;
+	lighten(c);
+	c->state = CONN_HELD;
+	c->source = (struct loop_source){.fd = c->fd, .events = EPOLLIN, .ready = gone, .data = c};
+	loop_timer_set(er->loop, &c->timer, loop_mono_ns() + c->held->hold_ms * MS);
+	if (put_answer(c, REASON_APPROVAL_PENDING) < 0 || loop_add(er->loop, &c->source) < 0)
+		end(c, REFUSED, REASON_APPROVAL_PENDING);
+	else if (conn_say_hold(c, c->held->hold_ms) < 0)
+		abandon(c);
+}
+
+/* What the approval says now decides about a request that waits for it. */
+static void consider(struct conn *c)
+{
+	struct approval *a = c->held->approval;
+
+	switch (a->state) {
+	case APPROVAL_ASKED:
+	case APPROVAL_PENDING:
+		if (c->state != CONN_HELD)
+			begin_wait(c);
+		return;
+	case APPROVAL_APPROVED:
+		/* For one request: whoever comes next asks anew. */
+		a->state = APPROVAL_ENDED;
+		end(c, RELEASED, REASON_POLICY);
+		return;
+	case APPROVAL_REJECTED:
+		end(c, REFUSED, REASON_APPROVAL_REJECTED);
+		return;
+	case APPROVAL_ENDED:
+		break;
+	}
+	end(c, REFUSED,
+	    a->expires_ms <= wall_ms() ? REASON_APPROVAL_EXPIRED : REASON_APPROVAL_USED);
+}
+
+void hold_timed_out(struct conn *c)
+{
+	end(c, REFUSED, REASON_APPROVAL_PENDING);
+}
+
+/* ---- the beginning -----------------------------------------------------------------------------
+ */
+
+static int ask(struct conn *c, struct span question)
+{
+	int r = peer_send(&c->role->ledger, LINK_ASK, c->id | HOLD_ID_BIT, question, -1);
+
+	if (r < 0)
+		return r;
+	c->held->awaiting++;
+	return 0;
+}
+
+static struct approval *approval_for(struct conn *c, bool *ret_new)
+{
+	struct engine_role *er = c->role;
+	const struct engine_hold *hold = &c->held->hold;
+	int64_t now_ms = wall_ms();
+	struct approval *a = approvals_find(er->approvals, &hold->join, &hold->digest, now_ms);
+
+	*ret_new = !a;
+	return a ? a : approvals_add(er->approvals, hold, c->held->expires_ms, now_ms);
+}
+
+void hold_begin(struct conn *c, struct lane *lane)
+{
+	struct engine_role *er = c->role;
+	struct approval *a;
+	bool is_new;
+
+	c->held->began_ns = c->arrived_ns;
+	if (!er->approvals_known) {
+		conn_note(er, c->user, BUDGET_UNRECORDED);
+		conn_refuse(c, REASON_NO_RECORD);
+		return;
+	}
+	a = approval_for(c, &is_new);
+	if (!a) {
+		conn_note(er, c->user, BUDGET_OVER);
+		conn_refuse(c, REASON_HOLDS_FULL);
+		return;
+	}
+	if (!is_new) {
+		memcpy(c->held->hold.approval_id, a->id, sizeof(a->id));
+		engine_record_join(&lane->record, a->id);
+	}
+	wait_for(c, a);
+	c->state = CONN_RECORDING;
+	c->held->awaiting = 1;
+	loop_timer_set(er->loop, &c->timer, conn_due(c));
+	if (put_answer(c, REASON_NO_RECORD) < 0 ||
+	    peer_send(&er->ledger, LINK_APPEND, c->id, buf_span(&lane->record), -1) < 0 ||
+	    (is_new && ask(c, buf_span(&lane->question)) < 0))
+		conn_unrecorded(c);
+}
+
+void hold_durable(struct conn *c, bool question)
+{
+	struct approval *a = c->held->approval;
+
+	if (question && a->state == APPROVAL_ASKED)
+		a->state = APPROVAL_PENDING;
+	if (--c->held->awaiting == 0)
+		consider(c);
+}
+
+/* The question was refused: so is whoever waits for its answer. */
+static void not_asked(struct approval *a, enum reason reason)
+{
+	a->state = APPROVAL_ENDED;
+	while (a->waiting) {
+		struct conn *c = a->waiting;
+
+		put_answer(c, reason);
+		stop_waiting(c);
+		conn_unrecorded(c);
+	}
+}
+
+void hold_not_recorded(struct conn *c, bool question, struct span failure)
+{
+	bool full = memmem(failure.p, failure.n, "too-many-approvals", 18) != NULL;
+
+	if (question && c->held->approval->state == APPROVAL_ASKED)
+		not_asked(c->held->approval, full ? REASON_HOLDS_FULL : REASON_NO_RECORD);
+	else
+		conn_unrecorded(c);
+}
+
+/* ---- what the ledger tells ---------------------------------------------------------------------
+ */
+
+static enum approval_state state_of(const char *name)
+{
+	if (strcmp(name, "pending") == 0)
+		return APPROVAL_PENDING;
+	if (strcmp(name, "approved") == 0)
+		return APPROVAL_APPROVED;
+	if (strcmp(name, "rejected") == 0)
+		return APPROVAL_REJECTED;
+	return APPROVAL_ENDED;
+}
+
+static bool hash_field(const struct fields *f, const char *key, struct hash *ret_hash)
+{
+	char hex[HASH_HEX_BYTES + 1];
+
+	return fields_text(f, key, hex, sizeof(hex)) &&
+	       hex_decode(span_str(hex), ret_hash->b, sizeof(ret_hash->b));
+}
+
+/* Texts are cut to what an answer has room for. */
+static void take_text(const struct fields *f, const char *key, char *ret_text, size_t n)
+{
+	struct buf text = BUF_INIT(AICP_LINK_INLINE_BYTES_MAX);
+
+	ret_text[0] = '\0';
+	if (fields_put_text(f, key, &text)) {
+		struct span cut = utf8_cut(buf_span(&text), n - 1);
+
+		memcpy(ret_text, cut.p, cut.n);
+		ret_text[cut.n] = '\0';
+	}
+	buf_deinit(&text);
+}
+
+/* Those who wait may all be gone afterwards. */
+static void tell_waiting(struct approval *a)
+{
+	struct conn *c = a->waiting;
+
+	while (c) {
+		struct conn *next = c->held->next;
+
+		if (c->state == CONN_HELD)
+			consider(c);
+		c = next;
+	}
+}
+
+static struct approval *heard_of(struct engine_role *er, const struct fields *f)
+{
+	struct engine_hold hold = {.client_wait_ms = 0};
+	struct approval *a;
+	int64_t expires_ms;
+
+	if (!fields_text(f, "approval_id", hold.approval_id, sizeof(hold.approval_id)) ||
+	    !fields_int(f, "expires_ms", &expires_ms) || !hash_field(f, "join", &hold.join) ||
+	    !hash_field(f, "request_digest", &hold.digest))
+		return NULL;
+	a = approvals_by_id(er->approvals, span_str(hold.approval_id));
+	if (!a)
+		a = approvals_add(er->approvals, &hold, expires_ms, wall_ms());
+	return a;
+}
+
+void hold_heard(struct engine_role *er, struct span payload)
+{
+	struct approval *a = NULL;
+	char state[16] = "";
+	struct fields f;
+
+	if (fields_open(&f, payload) == PARSE_DONE &&
+	    fields_text(&f, "state", state, sizeof(state)))
+		a = heard_of(er, &f);
+	/* What is used up here is used up, whatever the ledger said before it heard of it. */
+	if (a && a->state != APPROVAL_ENDED) {
+		a->state = state_of(state);
+		a->stale = false;
+		take_text(&f, "by", a->by, sizeof(a->by));
+		take_text(&f, "rationale", a->rationale, sizeof(a->rationale));
+	}
+	fields_close(&f);
+	if (!a)
+		log_limited(LOG_WARNING, "approval",
+			    "the ledger told of an approval that cannot be "
+			    "read, or for which there is no room");
+	else
+		tell_waiting(a);
+}
+
+/* The ledger does not know of it any more: it is over. */
+static void end_stale(struct approval *a, void *data)
+{
+	(void)data;
+	if (!a->stale)
+		return;
+	a->state = APPROVAL_ENDED;
+	tell_waiting(a);
+}
+
+void hold_heard_all(struct engine_role *er)
+{
+	approvals_each(er->approvals, end_stale, NULL);
+	er->approvals_known = true;
+}
+
+/* A new ledger: all over again, with the holds that are alive. */
+void hold_ask_all(struct engine_role *er)
+{
+	struct json_write w;
+
+	approvals_mark(er->approvals);
+	buf_clear(&er->record);
+	json_write_init(&w, &er->record, true);
+	json_write_object(&w, NULL);
+	json_write_array(&w, "holds");
+	for (uint32_t i = 0; i < AICP_ENGINE_CONNECTIONS_MAX; i++)
+		if (er->conn[i] && er->conn[i]->held)
+			json_write_str(&w, NULL, er->conn[i]->decision);
+	json_write_end_array(&w);
+	json_write_end_object(&w);
+	if (er->record.err ||
+	    peer_send(&er->ledger, LINK_APPROVALS, 1, buf_span(&er->record), -1) < 0)
+		log_say(LOG_ERROR, "approvals", "the ledger cannot be asked for open approvals");
+}
+
+void hold_stop_all(struct engine_role *er)
+{
+	for (uint32_t i = 0; i < AICP_ENGINE_CONNECTIONS_MAX; i++)
+		if (er->conn[i] && er->conn[i]->state == CONN_HELD)
+			end(er->conn[i], REFUSED, REASON_APPROVAL_PENDING);
+}
