@@ -34,6 +34,8 @@ PRESENT += preload
 # What tests/support stands on; the shim itself uses nothing of the daemon.
 BELOW_preload := base
 $(B)/unit/preload/%: private EXTRA_CFLAGS += -iquote .
+# Over the real library.
+$(B)/unit/preload/test_openssl: private EXTRA_LDFLAGS += -lssl
 
 # Programs for tests/lab/test_shim.sh and tests/bench/bench_shim.sh.
 build/shim/%: tests/lab/shim/%.c

@@ -3,8 +3,8 @@
  * One governed TLS connection: plaintext is swallowed until a request is whole, then judged, then
  * sent or answered.
  *
- * The state hangs on the SSL object (ex_data) and dies with it. Invariants:
- *   - bytes reach the real SSL_write only behind a PASS that covers those very bytes, in memory of
+ * The state hangs on the library's own object and dies with it. Invariants:
+ *   - bytes reach the library only behind a PASS that covers those very bytes, in memory of
  * ours;
  *   - a partly sent request is retried with the same bytes until the library takes them;
  *   - once answered, a connection sends nothing more.
@@ -16,7 +16,7 @@
  */
 #pragma once
 
-#include "real.h"
+#include "transport.h"
 
 #include <stdbool.h>
 
@@ -32,30 +32,23 @@ static inline bool conn_is_governed(const struct conn *c)
 	return (uintptr_t)c > 2;
 }
 
-/* For real_ssl(): registers the ex_data slot whose free callback ends a connection's state. */
-int conn_register(void *crypto_get_ex_new_index);
+/* Is the host of this name governed? ret_host, of AICP_HOST_BYTES_MAX + 1, gets it in lower case
+ * and without a final dot. */
+bool conn_host(const char *name, char *ret_host);
 
-/* The state of ssl; looks at it for the first time when it must. connecting: the call at hand makes
- * it a client. NULL: cannot be told yet (a library object without a role), let the call through and
- * look again. */
-struct conn *conn_of(const struct real_ssl *real, SSL *ssl, bool connecting);
-
-/* The same without looking for the first time: NULL when nobody did yet. */
-struct conn *conn_known(const struct real_ssl *real, const SSL *ssl);
-
-/* Forgets what was known: the object begins another connection. */
-void conn_forget(const struct real_ssl *real, SSL *ssl);
-/* The object is given another host name: it may be governed from now on; one that is governed stays
- * so. */
-void conn_forget_ungoverned(const struct real_ssl *real, SSL *ssl);
+/* A governed connection to host, or CONN_REFUSED. */
+struct conn *conn_new(const struct transport *t, const char *host);
+/* The object dies, or begins another connection. */
+void conn_end(struct conn *c);
+/* Is the calling thread inside one of the functions below on this connection? */
+bool conn_is_busy(const struct conn *c);
 
 /* What the hook has to do. */
 enum conn_outcome {
 	CONN_USE_REAL, /* call the real function and return what it says */
 	CONN_DONE, /* success with n bytes */
-	CONN_FAILED, /* the library has just failed with r: return it, SSL_get_error() says the rest
-		      */
-	CONN_NEVER, /* this must not be sent: make the library fail (hook_ssl.c says how) */
+	CONN_FAILED, /* the library has just failed with r: return it, it remembers the rest */
+	CONN_NEVER, /* this must not be sent: make the library fail */
 };
 
 struct conn_result {
@@ -65,11 +58,11 @@ struct conn_result {
 };
 
 /* Any outcome. */
-struct conn_result conn_write(struct conn *c, SSL *ssl, const void *p, size_t n);
+struct conn_result conn_write(struct conn *c, const void *p, size_t n);
 /* _USE_REAL or _DONE or _FAILED. After a real read that got something, call conn_did_read(). */
-struct conn_result conn_read(struct conn *c, SSL *ssl, void *p, size_t n, bool peek);
+struct conn_result conn_read(struct conn *c, void *p, size_t n, bool peek);
 void conn_did_read(struct conn *c);
-/* Bytes of our own that SSL_read would return now. */
+/* Bytes of our own that a read would return now. */
 size_t conn_pending(struct conn *c);
 /* A way to send that cannot be judged (early data, sendfile): may it be used? */
-bool conn_may_bypass(struct conn *c, SSL *ssl, bool early_data);
+bool conn_may_bypass(struct conn *c, bool early_data);

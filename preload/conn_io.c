@@ -5,11 +5,6 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/* One TLS record: a blocked write is retried with these very bytes. */
-#define SLICE_BYTES 16384u
-/* SSL_RECEIVED_SHUTDOWN of OpenSSL's headers. */
-#define RECEIVED_SHUTDOWN 2
-
 static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
 static struct conn_result use_real(void)
@@ -27,6 +22,11 @@ static struct conn_result failure(int r)
 	return (struct conn_result){.outcome = CONN_FAILED, .r = r};
 }
 
+static int write_real(struct conn *c, const void *p, size_t n)
+{
+	return c->transport.ops->write(&c->transport, p, n);
+}
+
 static enum conn_phase phase_of(struct conn *c)
 {
 	return (enum conn_phase)atomic_load_explicit(&c->phase, memory_order_acquire);
@@ -39,12 +39,13 @@ static void set_phase(struct conn *c, enum conn_phase phase)
 
 /* Sends what was judged. > 0 all is with the library; else what it said, and the rest is sent on a
  * later call. */
-static int send_judged(struct conn *c, SSL *ssl)
+static int send_judged(struct conn *c)
 {
 	while (c->sent < c->n) {
 		size_t left = c->n - c->sent;
-		int r = c->real->SSL_write(ssl, c->bytes + c->sent,
-					   (int)(left < SLICE_BYTES ? left : SLICE_BYTES));
+		/* A blocked write is retried with these very bytes. */
+		int r = write_real(c, c->bytes + c->sent,
+				   left < TRANSPORT_SLICE_BYTES ? left : TRANSPORT_SLICE_BYTES);
 
 		if (r <= 0)
 			return r;
@@ -55,9 +56,9 @@ static int send_judged(struct conn *c, SSL *ssl)
 
 /* Only a write call ends the phase: one that was told to come again has to be told that it is done,
  * however much was sent by reads in between. */
-static int flush(struct conn *c, SSL *ssl)
+static int flush(struct conn *c)
 {
-	int r = send_judged(c, ssl);
+	int r = send_judged(c);
 
 	if (r <= 0)
 		return r;
@@ -71,9 +72,9 @@ static int flush(struct conn *c, SSL *ssl)
 
 /* The write call that made the request whole ends when the last byte is with the library: a blocked
  * program waits for the socket and calls again, as it would without us. */
-static struct conn_result flush_and_report(struct conn *c, SSL *ssl, size_t swallowed)
+static struct conn_result flush_and_report(struct conn *c, size_t swallowed)
 {
-	int r = flush(c, ssl);
+	int r = flush(c);
 
 	if (r > 0)
 		return success(swallowed);
@@ -109,13 +110,13 @@ static void tell_to_go_on(struct conn *c)
 	c->queue_at = 0;
 }
 
-static struct conn_result judged(struct conn *c, SSL *ssl, enum aicp_shim_kind kind, size_t n)
+static struct conn_result judged(struct conn *c, enum aicp_shim_kind kind, size_t n)
 {
-	conn_judge(c, ssl, kind);
+	conn_judge(c, kind);
 	if (phase_of(c) != CONN_FLUSH)
 		return success(n);
 	atomic_store_explicit(&c->awaiting, true, memory_order_relaxed);
-	return flush_and_report(c, ssl, n);
+	return flush_and_report(c, n);
 }
 
 /* Looks at what the program writes next: how far is the request, and is something wrong with it? */
@@ -139,7 +140,7 @@ static enum aicp_shim_kind scan(struct conn *c, const uint8_t *p, size_t n, bool
 	return kind_of(outcome);
 }
 
-static struct conn_result collect(struct conn *c, SSL *ssl, const uint8_t *p, size_t n)
+static struct conn_result collect(struct conn *c, const uint8_t *p, size_t n)
 {
 	const struct http before = c->http;
 	enum aicp_shim_kind kind;
@@ -150,18 +151,18 @@ static struct conn_result collect(struct conn *c, SSL *ssl, const uint8_t *p, si
 		/* These bytes are not kept, so the verdict is on those before them. When that is to
 		 * pass, the program's write starts again behind them: nothing of it was taken. */
 		c->http = before;
-		return judged(c, ssl, AICP_SHIM_KIND_TOO_LARGE, 0);
+		return judged(c, AICP_SHIM_KIND_TOO_LARGE, 0);
 	}
 	memcpy(c->bytes + c->n, p, n);
 	c->n += n;
 	if (whole || kind != AICP_SHIM_KIND_NONE)
-		return judged(c, ssl, kind, n);
+		return judged(c, kind, n);
 	tell_to_go_on(c);
 	return success(n);
 }
 
 /* The rest of a request that passes without being kept: only its end matters. */
-static struct conn_result skip(struct conn *c, SSL *ssl, const uint8_t *p, size_t n)
+static struct conn_result skip(struct conn *c, const uint8_t *p, size_t n)
 {
 	struct http look = c->http;
 	enum http_outcome outcome;
@@ -170,8 +171,8 @@ static struct conn_result skip(struct conn *c, SSL *ssl, const uint8_t *p, size_
 
 	outcome = http_feed(&look, p, n < INT32_MAX ? n : INT32_MAX, &used);
 	if (outcome != HTTP_MORE && outcome != HTTP_DONE)
-		return judged(c, ssl, AICP_SHIM_KIND_NOT_HTTP, 0);
-	r = c->real->SSL_write(ssl, p, (int)used);
+		return judged(c, AICP_SHIM_KIND_NOT_HTTP, 0);
+	r = write_real(c, p, used);
 	if (r <= 0)
 		return failure(r);
 	outcome = http_feed(&c->http, p, (size_t)r, &used);
@@ -182,31 +183,28 @@ static struct conn_result skip(struct conn *c, SSL *ssl, const uint8_t *p, size_
 	return success((size_t)r);
 }
 
-static struct conn_result flush_again(struct conn *c, SSL *ssl, size_t n)
+static struct conn_result flush_again(struct conn *c, size_t n)
 {
 	const size_t swallowed = c->swallowed;
-	int r = flush(c, ssl);
+	int r = flush(c);
 
 	if (r <= 0)
 		return failure(r);
 	return success(swallowed < n ? swallowed : n);
 }
 
-static struct conn_result write_once(struct conn *c, SSL *ssl, const uint8_t *p, size_t n)
+static struct conn_result write_once(struct conn *c, const uint8_t *p, size_t n)
 {
+	int r;
+
 	switch (phase_of(c)) {
 	case CONN_COLLECT:
-		if (!c->real->SSL_is_init_finished(ssl)) {
-			int r = c->real->SSL_do_handshake(ssl);
-
-			if (r <= 0)
-				return failure(r);
-		}
-		return collect(c, ssl, p, n);
+		r = c->transport.ops->handshake(&c->transport);
+		return r > 0 ? collect(c, p, n) : failure(r);
 	case CONN_FLUSH:
-		return flush_again(c, ssl, n);
+		return flush_again(c, n);
 	case CONN_SKIP:
-		return skip(c, ssl, p, n);
+		return skip(c, p, n);
 	case CONN_ANSWERED:
 		return success(n);
 	case CONN_OPEN:
@@ -215,7 +213,7 @@ static struct conn_result write_once(struct conn *c, SSL *ssl, const uint8_t *p,
 	return use_real();
 }
 
-struct conn_result conn_write(struct conn *c, SSL *ssl, const void *p, size_t n)
+struct conn_result conn_write(struct conn *c, const void *p, size_t n)
 {
 	struct conn_result result = success(0);
 	size_t done = 0;
@@ -228,7 +226,7 @@ struct conn_result conn_write(struct conn *c, SSL *ssl, const void *p, size_t n)
 	/* A step that took nothing changed the phase: an answer swallows, a pass goes on behind the
 	 * flush. */
 	while (done < n) {
-		result = write_once(c, ssl, (const uint8_t *)p + done, n - done);
+		result = write_once(c, (const uint8_t *)p + done, n - done);
 		if (result.outcome != CONN_DONE)
 			break;
 		done += result.n;
@@ -240,7 +238,7 @@ struct conn_result conn_write(struct conn *c, SSL *ssl, const void *p, size_t n)
 
 /* ---- reading ---- */
 
-static struct conn_result serve(struct conn *c, SSL *ssl, void *p, size_t n, bool peek)
+static struct conn_result serve(struct conn *c, void *p, size_t n, bool peek)
 {
 	size_t left = c->queue_n - c->queue_at;
 
@@ -253,7 +251,7 @@ static struct conn_result serve(struct conn *c, SSL *ssl, void *p, size_t n, boo
 	/* The end of an answer is the end of the connection: as if the peer had closed it in order.
 	 */
 	if (n == left && phase_of(c) == CONN_ANSWERED)
-		c->real->SSL_set_shutdown(ssl, c->real->SSL_get_shutdown(ssl) | RECEIVED_SHUTDOWN);
+		c->transport.ops->end_input(&c->transport);
 	return success(n);
 }
 
@@ -273,13 +271,13 @@ static size_t interim_bytes(const uint8_t *p, size_t n)
 }
 
 /* The program had its "100 Continue" from us: the server's own is taken out of what it reads. */
-static int drop_interim(struct conn *c, SSL *ssl)
+static int drop_interim(struct conn *c)
 {
 	size_t bytes;
 
 	do {
-		int r = c->real->SSL_read(ssl, c->early + c->interim_n,
-					  (int)(sizeof(c->early) - c->interim_n));
+		int r = c->transport.ops->read(&c->transport, c->early + c->interim_n,
+					       sizeof(c->early) - c->interim_n);
 
 		if (r <= 0)
 			return r;
@@ -293,26 +291,26 @@ static int drop_interim(struct conn *c, SSL *ssl)
 	return 1;
 }
 
-static struct conn_result read_once(struct conn *c, SSL *ssl, void *p, size_t n, bool peek)
+static struct conn_result read_once(struct conn *c, void *p, size_t n, bool peek)
 {
 	/* Behind a blocked send the program may wait for the answer only: go on sending here as
 	 * well. */
 	if (phase_of(c) == CONN_FLUSH)
-		(void)send_judged(c, ssl);
+		(void)send_judged(c);
 	if (c->queue_at < c->queue_n)
-		return serve(c, ssl, p, n, peek);
+		return serve(c, p, n, peek);
 	if (c->interim && c->sent == c->n) {
-		int r = drop_interim(c, ssl);
+		int r = drop_interim(c);
 
 		if (r <= 0)
 			return failure(r);
 		conn_did_read(c);
-		return serve(c, ssl, p, n, peek);
+		return serve(c, p, n, peek);
 	}
 	return use_real();
 }
 
-struct conn_result conn_read(struct conn *c, SSL *ssl, void *p, size_t n, bool peek)
+struct conn_result conn_read(struct conn *c, void *p, size_t n, bool peek)
 {
 	struct conn_result result;
 
@@ -325,12 +323,12 @@ struct conn_result conn_read(struct conn *c, SSL *ssl, void *p, size_t n, bool p
 	} else {
 		lock_take(&c->lock);
 	}
-	result = read_once(c, ssl, p, n, peek);
+	result = read_once(c, p, n, peek);
 	lock_drop(&c->lock);
 	return result;
 }
 
-bool conn_may_bypass(struct conn *c, SSL *ssl, bool early_data)
+bool conn_may_bypass(struct conn *c, bool early_data)
 {
 	enum aicp_shim_kind kind = early_data ? AICP_SHIM_KIND_EARLY_DATA : AICP_SHIM_KIND_NOT_HTTP;
 	bool open = false;
@@ -339,7 +337,7 @@ bool conn_may_bypass(struct conn *c, SSL *ssl, bool early_data)
 		return false;
 	lock_take(&c->lock);
 	if (phase_of(c) == CONN_COLLECT && !c->n) {
-		conn_judge(c, ssl, kind);
+		conn_judge(c, kind);
 		if (phase_of(c) == CONN_FLUSH)
 			set_phase(c, CONN_OPEN);
 	}

@@ -52,9 +52,9 @@ static void pass(struct conn *c, enum aicp_shim_kind kind)
 	set_phase(c, CONN_FLUSH);
 }
 
-static void answer(struct conn *c, SSL *ssl, const uint8_t *p, size_t n)
+static void answer(struct conn *c, const uint8_t *p, size_t n)
 {
-	int fd = conn_socket(c, ssl);
+	int fd = conn_socket(c);
 
 	conn_reset_request(c);
 	c->queue = p;
@@ -67,12 +67,12 @@ static void answer(struct conn *c, SSL *ssl, const uint8_t *p, size_t n)
 		(void)os_shutdown_read(fd);
 }
 
-static void answer_locally(struct conn *c, SSL *ssl, enum decide_reply reply)
+static void answer_locally(struct conn *c, enum decide_reply reply)
 {
 	size_t n = answer_make((char *)c->verdict, sizeof(c->verdict), c->entry.shape,
 			       c->entry.shape_n, decide_text(reply));
 
-	answer(c, ssl, c->verdict, n);
+	answer(c, c->verdict, n);
 }
 
 static bool read_all(int fd, uint8_t *p, size_t n)
@@ -116,7 +116,7 @@ static bool rewrite(struct conn *c, const struct link_answer *body)
  * to it yet. */
 static _Atomic(uint32_t) unjudged;
 
-static enum decide_reply ask(struct conn *c, SSL *ssl, enum aicp_shim_kind kind,
+static enum decide_reply ask(struct conn *c, enum aicp_shim_kind kind,
 			     struct link_answer *ret_answer)
 {
 	const uint32_t untold = atomic_exchange_explicit(&unjudged, 0, memory_order_relaxed);
@@ -131,7 +131,7 @@ static enum decide_reply ask(struct conn *c, SSL *ssl, enum aicp_shim_kind kind,
 		.request_n = c->n,
 		.head_n = c->http.head_done ? c->http.head_bytes : 0,
 		.unjudged = untold,
-		.socket = conn_socket(c, ssl),
+		.socket = conn_socket(c),
 	};
 
 	/* The engine wants to know what it is, not all of it. */
@@ -145,7 +145,7 @@ static enum decide_reply ask(struct conn *c, SSL *ssl, enum aicp_shim_kind kind,
 	return reply;
 }
 
-void conn_judge(struct conn *c, SSL *ssl, enum aicp_shim_kind kind)
+void conn_judge(struct conn *c, enum aicp_shim_kind kind)
 {
 	struct link_answer got = {.body = -1};
 	enum decide_reply reply;
@@ -155,7 +155,7 @@ void conn_judge(struct conn *c, SSL *ssl, enum aicp_shim_kind kind)
 		pass(c, kind);
 		return;
 	}
-	reply = ask(c, ssl, kind, &got);
+	reply = ask(c, kind, &got);
 	switch (decide(c->entry.mode, reply)) {
 	case DECIDE_PASS:
 		if (!decide_is_verdict(reply))
@@ -163,16 +163,16 @@ void conn_judge(struct conn *c, SSL *ssl, enum aicp_shim_kind kind)
 		pass(c, kind);
 		break;
 	case DECIDE_ANSWER:
-		answer(c, ssl, c->verdict + sizeof(struct aicp_shim_verdict), got.n);
+		answer(c, c->verdict + sizeof(struct aicp_shim_verdict), got.n);
 		break;
 	case DECIDE_REWRITE:
 		if (kind == AICP_SHIM_KIND_NONE && rewrite(c, &got))
 			pass(c, kind);
 		else
-			answer_locally(c, ssl, DECIDE_REPLY_NO_ROOM);
+			answer_locally(c, DECIDE_REPLY_NO_ROOM);
 		break;
 	case DECIDE_LOCAL:
-		answer_locally(c, ssl, reply);
+		answer_locally(c, reply);
 		break;
 	}
 	if (got.body >= 0)

@@ -8,6 +8,7 @@
 #include "link.h"
 #include "lock.h"
 #include "table.h"
+#include "transport.h"
 
 enum conn_phase {
 	CONN_COLLECT, /* swallowing a request, or between two */
@@ -22,7 +23,7 @@ struct conn {
 	_Atomic(int) phase; /* enum conn_phase; written under the lock */
 	enum conn_phase after;
 	_Atomic(bool) awaiting; /* a request was sent, and nothing of its response was read yet */
-	const struct real_ssl *real;
+	struct transport transport;
 
 	int fd; /* the program's socket, or -1; only with inode to tell that it still is */
 	uint64_t inode;
@@ -34,7 +35,7 @@ struct conn {
 	size_t swallowed; /* by the write call that has to be retried */
 	bool big;
 
-	const uint8_t *queue; /* what SSL_read gets before anything real */
+	const uint8_t *queue; /* what a read gets before anything real */
 	size_t queue_n, queue_at;
 	bool continued; /* the program was told to go on by us */
 	bool interim; /* so the server's own "100 Continue" is to be taken out */
@@ -56,11 +57,11 @@ struct conn {
 _Static_assert(sizeof(struct conn) < CONN_BYTES / 2, "room for a usual request");
 
 /* The program's socket, checked to be still the same file; -1 when it cannot be told. */
-int conn_socket(struct conn *c, SSL *ssl);
+int conn_socket(struct conn *c);
 
 /* Room for n more bytes; false over the limit or without memory. */
 bool conn_reserve(struct conn *c, size_t n);
 /* Forgets the request: the next one begins. */
 void conn_reset_request(struct conn *c);
 /* Asks the engine; afterwards the phase is CONN_FLUSH or CONN_ANSWERED. */
-void conn_judge(struct conn *c, SSL *ssl, enum aicp_shim_kind kind);
+void conn_judge(struct conn *c, enum aicp_shim_kind kind);

@@ -7,7 +7,7 @@
  * and our return no other OpenSSL function runs, so that SSL_get_error() sees what the real call
  * left.
  */
-#include "conn.h"
+#include "openssl.h"
 
 #include <limits.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #define HOOK	  __attribute__((visibility("default")))
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 /* The library of whoever called the hook that this stands in. */
-#define CALLED real_ssl(__builtin_return_address(0), conn_register)
+#define CALLED real_ssl(__builtin_return_address(0), openssl_register)
 /* A function that the library has not cannot have been meant: fail, as a program would expect of
  * it. */
 #define HAS(_f) LIKELY(real && real->_f)
@@ -78,10 +78,10 @@ HOOK int SSL_write(SSL *ssl, const void *buf, int num)
 
 	if (!HAS(SSL_write))
 		return -1;
-	c = conn_of(real, ssl, false);
+	c = openssl_conn(real, ssl, false);
 	if (LIKELY(c == CONN_UNGOVERNED) || !c || num < 0)
 		return real->SSL_write(ssl, buf, num);
-	result = conn_write(c, ssl, buf, (size_t)num);
+	result = conn_write(c, buf, (size_t)num);
 	if (result.outcome == CONN_USE_REAL)
 		return real->SSL_write(ssl, buf, num);
 	return as_int(real, ssl, result);
@@ -95,10 +95,10 @@ HOOK int SSL_write_ex(SSL *ssl, const void *buf, size_t num, size_t *written)
 
 	if (!HAS(SSL_write_ex))
 		return 0;
-	c = conn_of(real, ssl, false);
+	c = openssl_conn(real, ssl, false);
 	if (LIKELY(c == CONN_UNGOVERNED) || !c)
 		return real->SSL_write_ex(ssl, buf, num, written);
-	result = conn_write(c, ssl, buf, num);
+	result = conn_write(c, buf, num);
 	if (result.outcome == CONN_USE_REAL)
 		return real->SSL_write_ex(ssl, buf, num, written);
 	return as_ex(real, ssl, result, written);
@@ -113,10 +113,10 @@ HOOK int SSL_write_ex2(SSL *ssl, const void *buf, size_t num, uint64_t flags, si
 
 	if (!HAS(SSL_write_ex2))
 		return 0;
-	c = conn_of(real, ssl, false);
+	c = openssl_conn(real, ssl, false);
 	if (LIKELY(c == CONN_UNGOVERNED) || !c)
 		return real->SSL_write_ex2(ssl, buf, num, flags, written);
-	result = conn_write(c, ssl, buf, num);
+	result = conn_write(c, buf, num);
 	if (result.outcome == CONN_USE_REAL)
 		return real->SSL_write_ex2(ssl, buf, num, flags, written);
 	return as_ex(real, ssl, result, written);
@@ -131,8 +131,8 @@ HOOK int SSL_write_early_data(SSL *ssl, const void *buf, size_t num, size_t *wri
 
 	if (!HAS(SSL_write_early_data))
 		return 0;
-	c = conn_of(real, ssl, false);
-	if (c && c != CONN_UNGOVERNED && !conn_may_bypass(c, ssl, true))
+	c = openssl_conn(real, ssl, false);
+	if (c && c != CONN_UNGOVERNED && !conn_may_bypass(c, true))
 		return fail_for_good(real, ssl) > 0;
 	return real->SSL_write_early_data(ssl, buf, num, written);
 }
@@ -145,8 +145,8 @@ HOOK ssize_t SSL_sendfile(SSL *ssl, int fd, off_t offset, size_t size, int flags
 
 	if (!HAS(SSL_sendfile))
 		return -1;
-	c = conn_of(real, ssl, false);
-	if (c && c != CONN_UNGOVERNED && !conn_may_bypass(c, ssl, false))
+	c = openssl_conn(real, ssl, false);
+	if (c && c != CONN_UNGOVERNED && !conn_may_bypass(c, false))
 		return fail_for_good(real, ssl);
 	return real->SSL_sendfile(ssl, fd, offset, size, flags);
 }
@@ -169,7 +169,7 @@ struct reading {
 static struct conn_result read_governed(struct conn *c, struct reading *rd,
 					int (*read_real)(struct reading *))
 {
-	struct conn_result result = conn_read(c, rd->ssl, rd->buf, rd->num, rd->peek);
+	struct conn_result result = conn_read(c, rd->buf, rd->num, rd->peek);
 
 	if (result.outcome != CONN_USE_REAL)
 		return result;
@@ -180,7 +180,7 @@ static struct conn_result read_governed(struct conn *c, struct reading *rd,
 	c = rd->real->SSL_get_ex_data(rd->ssl, rd->real->index);
 	if (result.r <= 0 && conn_is_governed(c) && conn_pending(c)) {
 		(void)rd->real->ERR_pop_to_mark();
-		result = conn_read(c, rd->ssl, rd->buf, rd->num, rd->peek);
+		result = conn_read(c, rd->buf, rd->num, rd->peek);
 		if (result.outcome != CONN_USE_REAL)
 			return result;
 		result = (struct conn_result){.outcome = CONN_FAILED, .r = read_real(rd)};
@@ -228,7 +228,7 @@ HOOK int SSL_read(SSL *ssl, void *buf, int num)
 
 	if (!HAS(SSL_read))
 		return -1;
-	c = conn_of(real, ssl, false);
+	c = openssl_conn(real, ssl, false);
 	if (LIKELY(c == CONN_UNGOVERNED) || !conn_is_governed(c) || num < 0)
 		return real->SSL_read(ssl, buf, num);
 	return as_int(real, ssl, read_governed(c, &rd, with_read));
@@ -242,7 +242,7 @@ HOOK int SSL_read_ex(SSL *ssl, void *buf, size_t num, size_t *readbytes)
 
 	if (!HAS(SSL_read_ex))
 		return 0;
-	c = conn_of(real, ssl, false);
+	c = openssl_conn(real, ssl, false);
 	if (LIKELY(c == CONN_UNGOVERNED) || !conn_is_governed(c))
 		return real->SSL_read_ex(ssl, buf, num, readbytes);
 	return as_ex(real, ssl, read_governed(c, &rd, with_read_ex), readbytes);
@@ -256,7 +256,7 @@ HOOK int SSL_peek(SSL *ssl, void *buf, int num)
 
 	if (!HAS(SSL_peek))
 		return -1;
-	c = conn_of(real, ssl, false);
+	c = openssl_conn(real, ssl, false);
 	if (LIKELY(c == CONN_UNGOVERNED) || !conn_is_governed(c) || num < 0)
 		return real->SSL_peek(ssl, buf, num);
 	return as_int(real, ssl, read_governed(c, &rd, with_peek));
@@ -270,7 +270,7 @@ HOOK int SSL_peek_ex(SSL *ssl, void *buf, size_t num, size_t *readbytes)
 
 	if (!HAS(SSL_peek_ex))
 		return 0;
-	c = conn_of(real, ssl, false);
+	c = openssl_conn(real, ssl, false);
 	if (LIKELY(c == CONN_UNGOVERNED) || !conn_is_governed(c))
 		return real->SSL_peek_ex(ssl, buf, num, readbytes);
 	return as_ex(real, ssl, read_governed(c, &rd, with_peek_ex), readbytes);
@@ -284,7 +284,7 @@ HOOK int SSL_pending(const SSL *ssl)
 
 	if (!HAS(SSL_pending))
 		return 0;
-	c = conn_known(real, ssl);
+	c = openssl_known(real, ssl);
 	n = conn_is_governed(c) ? conn_pending(c) : 0;
 	return n ? (int)n : real->SSL_pending(ssl);
 }
@@ -296,7 +296,7 @@ HOOK int SSL_has_pending(const SSL *ssl)
 
 	if (!HAS(SSL_has_pending))
 		return 0;
-	c = conn_known(real, ssl);
+	c = openssl_known(real, ssl);
 	return conn_is_governed(c) && conn_pending(c) ? 1 : real->SSL_has_pending(ssl);
 }
 
@@ -307,7 +307,7 @@ HOOK int SSL_connect(SSL *ssl)
 
 	if (!HAS(SSL_connect))
 		return -1;
-	(void)conn_of(real, ssl, true);
+	(void)openssl_conn(real, ssl, true);
 	return real->SSL_connect(ssl);
 }
 
@@ -317,7 +317,7 @@ HOOK int SSL_do_handshake(SSL *ssl)
 
 	if (!HAS(SSL_do_handshake))
 		return -1;
-	(void)conn_of(real, ssl, false);
+	(void)openssl_conn(real, ssl, false);
 	return real->SSL_do_handshake(ssl);
 }
 
@@ -330,7 +330,7 @@ HOOK int SSL_clear(SSL *ssl)
 	if (!HAS(SSL_clear))
 		return 0;
 	if (!real_ssl_is_caller(real, __builtin_return_address(0)))
-		conn_forget(real, ssl);
+		openssl_forget(real, ssl);
 	return real->SSL_clear(ssl);
 }
 
@@ -342,6 +342,6 @@ HOOK long SSL_ctrl(SSL *ssl, int cmd, long larg, void *parg)
 		return 0;
 	/* What the object is asked to be called decides whether it is governed. */
 	if (cmd == SET_HOST_NAME)
-		conn_forget_ungoverned(real, ssl);
+		openssl_forget_ungoverned(real, ssl);
 	return real->SSL_ctrl(ssl, cmd, larg, parg);
 }

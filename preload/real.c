@@ -27,51 +27,68 @@ static struct site sites[SITES];
 static struct real_ssl libraries[LIBRARIES];
 static struct object objects[OBJECTS_MAX];
 
+enum need {
+	REQUIRED,
+	OPTIONAL,
+	TO_SEAL,
+};
+
 /* The place in struct real_ssl of each function, and whether we can do without. */
 static const struct {
 	const char *name;
 	size_t offset;
-	bool optional;
+	enum need need;
 	bool crypto; /* it may be another library's */
 } members[] = {
 /* clang-format off */
-#define ENTRY(_f, _optional, _crypto) {#_f, offsetof(struct real_ssl, _f), _optional, _crypto}
-#define MEMBER(_f)                    ENTRY(_f, false, false)
-#define OPTIONAL(_f)                  ENTRY(_f, true, false)
-#define CRYPTO(_f, _optional)         ENTRY(_f, _optional, true)
+#define ENTRY(_f, _need, _crypto) {#_f, offsetof(struct real_ssl, _f), _need, _crypto}
+#define MEMBER(_f, _need)         ENTRY(_f, _need, false)
+#define CRYPTO(_f, _need)         ENTRY(_f, _need, true)
 	/* clang-format on */
-	MEMBER(SSL_write),
-	OPTIONAL(SSL_write_ex),
-	OPTIONAL(SSL_write_ex2),
-	OPTIONAL(SSL_write_early_data),
-	OPTIONAL(SSL_sendfile),
-	MEMBER(SSL_read),
-	OPTIONAL(SSL_read_ex),
-	MEMBER(SSL_peek),
-	OPTIONAL(SSL_peek_ex),
-	MEMBER(SSL_pending),
-	OPTIONAL(SSL_has_pending),
-	MEMBER(SSL_connect),
-	MEMBER(SSL_do_handshake),
-	MEMBER(SSL_clear),
-	MEMBER(SSL_ctrl),
-	CRYPTO(ERR_set_mark, false),
-	CRYPTO(ERR_pop_to_mark, false),
-	CRYPTO(ERR_clear_last_mark, true),
-	MEMBER(SSL_get_servername),
-	MEMBER(SSL_is_server),
-	MEMBER(SSL_get_state),
-	MEMBER(SSL_is_init_finished),
-	MEMBER(SSL_get_client_random),
-	MEMBER(SSL_get_fd),
-	MEMBER(SSL_set_alpn_protos),
-	MEMBER(SSL_set_shutdown),
-	MEMBER(SSL_get_shutdown),
-	MEMBER(SSL_get_ex_data),
-	MEMBER(SSL_set_ex_data),
+	MEMBER(SSL_write, REQUIRED),
+	MEMBER(SSL_write_ex, OPTIONAL),
+	MEMBER(SSL_write_ex2, OPTIONAL),
+	MEMBER(SSL_write_early_data, OPTIONAL),
+	MEMBER(SSL_sendfile, OPTIONAL),
+	MEMBER(SSL_read, REQUIRED),
+	MEMBER(SSL_read_ex, OPTIONAL),
+	MEMBER(SSL_peek, REQUIRED),
+	MEMBER(SSL_peek_ex, OPTIONAL),
+	MEMBER(SSL_pending, REQUIRED),
+	MEMBER(SSL_has_pending, OPTIONAL),
+	MEMBER(SSL_connect, REQUIRED),
+	MEMBER(SSL_do_handshake, REQUIRED),
+	MEMBER(SSL_clear, REQUIRED),
+	MEMBER(SSL_ctrl, REQUIRED),
+	CRYPTO(ERR_set_mark, REQUIRED),
+	CRYPTO(ERR_pop_to_mark, REQUIRED),
+	CRYPTO(ERR_clear_last_mark, OPTIONAL),
+	CRYPTO(BIO_new, TO_SEAL),
+	CRYPTO(BIO_s_mem, TO_SEAL),
+	CRYPTO(BIO_up_ref, TO_SEAL),
+	CRYPTO(BIO_free, TO_SEAL),
+	CRYPTO(BIO_read, TO_SEAL),
+	CRYPTO(BIO_ctrl_pending, TO_SEAL),
+	CRYPTO(BIO_method_type, TO_SEAL),
+	CRYPTO(BIO_ctrl, TO_SEAL),
+	MEMBER(SSL_get_servername, REQUIRED),
+	MEMBER(SSL_is_server, REQUIRED),
+	MEMBER(SSL_get_state, REQUIRED),
+	MEMBER(SSL_is_init_finished, REQUIRED),
+	MEMBER(SSL_get_client_random, REQUIRED),
+	MEMBER(SSL_get_fd, REQUIRED),
+	MEMBER(SSL_want, TO_SEAL),
+	MEMBER(SSL_renegotiate_pending, TO_SEAL),
+	MEMBER(SSL_get_options, TO_SEAL),
+	MEMBER(SSL_get_wbio, TO_SEAL),
+	MEMBER(SSL_set0_wbio, TO_SEAL),
+	MEMBER(SSL_set_alpn_protos, REQUIRED),
+	MEMBER(SSL_set_shutdown, REQUIRED),
+	MEMBER(SSL_get_shutdown, REQUIRED),
+	MEMBER(SSL_get_ex_data, REQUIRED),
+	MEMBER(SSL_set_ex_data, REQUIRED),
 #undef ENTRY
 #undef MEMBER
-#undef OPTIONAL
 #undef CRYPTO
 };
 
@@ -153,7 +170,7 @@ static void *crypto_function(size_t n, const struct object *library, const char 
 
 static struct real_ssl fill(size_t n, const struct object *o, real_index_fn index)
 {
-	struct real_ssl r = {.base = o->base, .index = -1};
+	struct real_ssl r = {.base = o->base, .index = -1, .seals = true};
 	void *new_index = crypto_function(n, o, "CRYPTO_get_ex_new_index");
 	bool complete = new_index != NULL;
 
@@ -161,7 +178,8 @@ static struct real_ssl fill(size_t n, const struct object *o, real_index_fn inde
 		void *f = members[i].crypto ? crypto_function(n, o, members[i].name)
 					    : object_function(o, members[i].name);
 
-		complete &= f || members[i].optional;
+		complete &= f || members[i].need != REQUIRED;
+		r.seals &= f || members[i].need != TO_SEAL;
 		memcpy((char *)&r + members[i].offset, &f, sizeof(f));
 	}
 	if (complete)

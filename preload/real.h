@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 
 typedef struct ssl_st SSL;
+typedef struct bio_st BIO;
 
 /* One TLS library. Members are the library's functions of that name; those marked may be NULL. */
 struct real_ssl {
@@ -55,6 +56,22 @@ struct real_ssl {
 	int (*SSL_get_shutdown)(const SSL *);
 	void *(*SSL_get_ex_data)(const SSL *, int);
 	int (*SSL_set_ex_data)(SSL *, int, void *);
+
+	/* For records in memory of ours: all of them or none. */
+	bool seals;
+	int (*SSL_want)(const SSL *);
+	int (*SSL_renegotiate_pending)(const SSL *);
+	unsigned long (*SSL_get_options)(const SSL *);
+	BIO *(*SSL_get_wbio)(const SSL *);
+	void (*SSL_set0_wbio)(SSL *, BIO *);
+	BIO *(*BIO_new)(const void *method);
+	const void *(*BIO_s_mem)(void);
+	int (*BIO_up_ref)(BIO *);
+	int (*BIO_free)(BIO *);
+	int (*BIO_read)(BIO *, void *, int);
+	size_t (*BIO_ctrl_pending)(BIO *);
+	int (*BIO_method_type)(const BIO *);
+	long (*BIO_ctrl)(BIO *, int, long, void *);
 };
 
 /* Registers our ex_data with a new library: given its CRYPTO_get_ex_new_index, returns the index or

@@ -22,10 +22,10 @@
 
 /* ---- the library ---- */
 
-struct ssl_st {
-	void *ex_data;
-	int state, shutdown;
-	bool alpn_set;
+struct session {
+	struct conn *conn;
+	bool shaking; /* the handshake needs another round */
+	bool ended;
 	char *out; /* what it was given to send */
 	size_t out_n;
 	size_t room; /* bytes it takes before it blocks */
@@ -39,13 +39,13 @@ struct ssl_st {
 	enum conn_outcome nested;
 };
 
-static int ssl_write(SSL *s, const void *p, int n)
+static int ssl_write(struct session *s, const void *p, int n)
 {
 	size_t k = (size_t)n;
 
 	if (s->nest) {
 		s->nest = false;
-		s->nested = conn_write(s->ex_data, s, "GET / HTTP/1.1\r\n\r\n", 18).outcome;
+		s->nested = conn_write(s->conn, "GET / HTTP/1.1\r\n\r\n", 18).outcome;
 	}
 	if (s->retry) {
 		assert_ptr_equal(p, s->retry);
@@ -67,7 +67,7 @@ static int ssl_write(SSL *s, const void *p, int n)
 	return (int)k;
 }
 
-static int ssl_read(SSL *s, void *p, int n)
+static int ssl_read(struct session *s, void *p, int n)
 {
 	size_t k = s->in_n < (size_t)n ? s->in_n : (size_t)n;
 
@@ -81,92 +81,50 @@ static int ssl_read(SSL *s, void *p, int n)
 	return (int)k;
 }
 
-static int one(const SSL *s)
+static struct session *session_of(const struct transport *t)
 {
-	(void)s;
-	return 1;
+	return t->session;
 }
 
-static int zero(const SSL *s)
+static int library_write(const struct transport *t, const void *p, size_t n)
 {
-	(void)s;
-	return 0;
+	return ssl_write(session_of(t), p, (int)n);
 }
 
-static int minus_one(const SSL *s)
+static int library_read(const struct transport *t, void *p, size_t n)
 {
-	(void)s;
+	return ssl_read(session_of(t), p, (int)n);
+}
+
+static int handshake(const struct transport *t)
+{
+	return session_of(t)->shaking ? -1 : 1;
+}
+
+static bool no_random(const struct transport *t, uint8_t *p)
+{
+	(void)t, (void)p;
+	return false;
+}
+
+static int no_fd(const struct transport *t)
+{
+	(void)t;
 	return -1;
 }
 
-static int handshake(SSL *s)
+static void end_input(const struct transport *t)
 {
-	(void)s;
-	return 1;
+	session_of(t)->ended = true;
 }
 
-static int state(const SSL *s)
-{
-	return s->state;
-}
-
-static const char *server_name(const SSL *s, int type)
-{
-	(void)s, (void)type;
-	return "API.example.";
-}
-
-static size_t no_random(const SSL *s, unsigned char *p, size_t n)
-{
-	(void)s;
-	memset(p, 0, n);
-	return n;
-}
-
-static int set_alpn(SSL *s, const unsigned char *p, unsigned n)
-{
-	s->alpn_set = n == 9 && memcmp(p, "\x08http/1.1", 9) == 0;
-	return 0;
-}
-
-static void set_shutdown(SSL *s, int how)
-{
-	s->shutdown = how;
-}
-
-static int get_shutdown(const SSL *s)
-{
-	return s->shutdown;
-}
-
-static void *get_ex(const SSL *s, int i)
-{
-	(void)i;
-	return s->ex_data;
-}
-
-static int set_ex(SSL *s, int i, void *p)
-{
-	(void)i;
-	s->ex_data = p;
-	return 1;
-}
-
-static const struct real_ssl library = {
-	.SSL_write = ssl_write,
-	.SSL_read = ssl_read,
-	.SSL_is_server = zero,
-	.SSL_get_state = state,
-	.SSL_is_init_finished = one,
-	.SSL_do_handshake = handshake,
-	.SSL_get_servername = server_name,
-	.SSL_get_client_random = no_random,
-	.SSL_get_fd = minus_one,
-	.SSL_set_alpn_protos = set_alpn,
-	.SSL_set_shutdown = set_shutdown,
-	.SSL_get_shutdown = get_shutdown,
-	.SSL_get_ex_data = get_ex,
-	.SSL_set_ex_data = set_ex,
+static const struct transport_ops library = {
+	.write = library_write,
+	.read = library_read,
+	.handshake = handshake,
+	.random = no_random,
+	.fd = no_fd,
+	.end_input = end_input,
 };
 
 /* ---- the engine: BLOCK in a request answers, PASS-ALL passes also what is unreadable, REDACT
@@ -276,27 +234,29 @@ static int tear_down(void **state_)
 
 /* ---- tests ---- */
 
-static struct conn *begin(SSL *s)
+static struct conn *begin(struct session *s)
 {
-	*s = (struct ssl_st){.room = SIZE_MAX};
-	return conn_of(&library, s, false);
+	const struct transport t = {.ops = &library, .session = s};
+
+	*s = (struct session){.room = SIZE_MAX};
+	s->conn = conn_new(&t, "api.example");
+	return s->conn;
 }
 
-static void end(SSL *s)
+static void end(struct session *s)
 {
-	conn_forget(&library, s);
-	assert_null(s->ex_data);
+	conn_end(s->conn);
 	free(s->out);
 }
 
 /* Writes as a program does: again with the same bytes when blocked. Returns how often it was
  * blocked. */
-static int write_all(struct conn *c, SSL *s, const char *p, size_t n)
+static int write_all(struct conn *c, const char *p, size_t n)
 {
 	int blocked = 0;
 
 	while (n) {
-		struct conn_result r = conn_write(c, s, p, n);
+		struct conn_result r = conn_write(c, p, n);
 
 		if (r.outcome == CONN_FAILED) {
 			assert_true(++blocked < 100000);
@@ -312,15 +272,31 @@ static int write_all(struct conn *c, SSL *s, const char *p, size_t n)
 
 #define REQUEST "POST /v1 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
 
-static void test_first_look(void **state_)
+static void test_hosts(void **state_)
 {
-	SSL s;
+	char host[AICP_HOST_BYTES_MAX + 1];
+
+	(void)state_;
+	assert_true(conn_host("API.example.", host));
+	assert_string_equal(host, "api.example");
+	assert_false(conn_host("other.example", host));
+	assert_false(conn_host("", host));
+	assert_false(conn_host(NULL, host));
+}
+
+/* Nothing is taken before the library can send it: the program is told what the handshake said. */
+static void test_handshake_first(void **state_)
+{
+	struct session s;
 	struct conn *c = begin(&s);
 
 	(void)state_;
-	assert_true(conn_is_governed(c));
-	assert_true(s.alpn_set);
-	assert_ptr_equal(conn_of(&library, &s, false), c);
+	s.shaking = true;
+	assert_int_equal(conn_write(c, REQUEST, sizeof(REQUEST) - 1).outcome, CONN_FAILED);
+	assert_int_equal(s.out_n, 0);
+	s.shaking = false;
+	write_all(c, REQUEST, sizeof(REQUEST) - 1);
+	assert_int_equal(s.out_n, sizeof(REQUEST) - 1);
 	end(&s);
 }
 
@@ -331,13 +307,13 @@ static void test_splits(void **state_)
 
 	(void)state_;
 	for (size_t cut = 1; cut <= n; cut++) {
-		SSL s;
+		struct session s;
 		struct conn *c = begin(&s);
 
-		write_all(c, &s, REQUEST, cut);
+		write_all(c, REQUEST, cut);
 		if (cut < n) {
 			assert_int_equal(s.out_n, 0);
-			write_all(c, &s, REQUEST + cut, n - cut);
+			write_all(c, REQUEST + cut, n - cut);
 		}
 		assert_int_equal(s.out_n, n);
 		assert_memory_equal(s.out, REQUEST, n);
@@ -359,15 +335,15 @@ static void test_rewritten(void **state_)
 	(void)state_;
 	_Static_assert(sizeof(NEW_BODY) - 1 == 22, "as the head says");
 	for (size_t cut = 1; cut <= n; cut++) {
-		SSL s;
+		struct session s;
 		struct conn *c = begin(&s);
 
-		write_all(c, &s, request, cut);
-		write_all(c, &s, request + cut, n - cut);
+		write_all(c, request, cut);
+		write_all(c, request + cut, n - cut);
 		assert_int_equal(s.out_n, sizeof(want) - 1);
 		assert_memory_equal(s.out, want, sizeof(want) - 1);
 		/* The next request on the connection is one of its own. */
-		write_all(c, &s, REQUEST, 10);
+		write_all(c, REQUEST, 10);
 		assert_int_equal(s.out_n, sizeof(want) - 1);
 		end(&s);
 	}
@@ -377,14 +353,14 @@ static void test_a_rewrite_without_a_body_is_refused(void **state_)
 {
 	static const char request[] = "POST / HTTP/1.1\r\nContent-Length: 11\r\n\r\nREDACT LIES";
 	char got[64];
-	SSL s;
+	struct session s;
 	struct conn *c = begin(&s);
 	struct conn_result r;
 
 	(void)state_;
-	write_all(c, &s, request, sizeof(request) - 1);
+	write_all(c, request, sizeof(request) - 1);
 	assert_int_equal(s.out_n, 0);
-	r = conn_read(c, &s, got, sizeof(got), false);
+	r = conn_read(c, got, sizeof(got), false);
 	assert_int_equal(r.outcome, CONN_DONE);
 	assert_memory_equal(got, "HTTP/1.1 403", 12);
 	end(&s);
@@ -413,21 +389,21 @@ static void test_blocking(void **state_)
 
 	(void)state_;
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		SSL s;
+		struct session s;
 		struct conn *c = begin(&s);
 		int blocked;
 
 		s.room = ways[i].room;
 		s.refill = ways[i].refill ? ways[i].refill : 5000;
 		s.take = ways[i].take;
-		blocked = write_all(c, &s, p, n);
+		blocked = write_all(c, p, n);
 		assert_int_equal(blocked > 0, ways[i].room < n);
 		assert_int_equal(s.out_n, n);
 		assert_memory_equal(s.out, p, n);
 		/* And the connection is ready for the next. */
 		conn_did_read(c);
 		s.room = SIZE_MAX;
-		write_all(c, &s, REQUEST, sizeof(REQUEST) - 1);
+		write_all(c, REQUEST, sizeof(REQUEST) - 1);
 		assert_int_equal(s.out_n, n + sizeof(REQUEST) - 1);
 		end(&s);
 	}
@@ -439,23 +415,23 @@ static void test_reading_sends_the_rest(void **state_)
 {
 	size_t n;
 	char *p = body_request(60000, &n), buf[10];
-	SSL s;
+	struct session s;
 	struct conn *c = begin(&s);
 
 	(void)state_;
 	s.room = 20000;
 	s.refill = 20000;
-	assert_int_equal(conn_write(c, &s, p, n).outcome, CONN_FAILED);
+	assert_int_equal(conn_write(c, p, n).outcome, CONN_FAILED);
 	for (int i = 0; i < 10 && s.out_n < n; i++)
-		assert_int_equal(conn_read(c, &s, buf, sizeof(buf), false).outcome, CONN_USE_REAL);
+		assert_int_equal(conn_read(c, buf, sizeof(buf), false).outcome, CONN_USE_REAL);
 	assert_int_equal(s.out_n, n);
 	assert_memory_equal(s.out, p, n);
 	/* The blocked write comes again: it is told that it is done, and is no second request. */
 	conn_did_read(c);
-	assert_int_equal(write_all(c, &s, p, n), 0);
+	assert_int_equal(write_all(c, p, n), 0);
 	assert_int_equal(s.out_n, n);
 	s.room = SIZE_MAX;
-	write_all(c, &s, REQUEST, sizeof(REQUEST) - 1);
+	write_all(c, REQUEST, sizeof(REQUEST) - 1);
 	assert_int_equal(s.out_n, n + sizeof(REQUEST) - 1);
 	end(&s);
 	free(p);
@@ -463,45 +439,45 @@ static void test_reading_sends_the_rest(void **state_)
 
 static void test_answer(void **state_)
 {
-	SSL s;
+	struct session s;
 	struct conn *c = begin(&s);
 	char got[sizeof(ANSWER)] = "";
 	struct conn_result r;
 
 	(void)state_;
-	write_all(c, &s, "GET /BLOCK HTTP/1.1\r\n\r\n", 23);
+	write_all(c, "GET /BLOCK HTTP/1.1\r\n\r\n", 23);
 	assert_int_equal(s.out_n, 0);
 	assert_int_equal(conn_pending(c), sizeof(ANSWER) - 1);
-	r = conn_read(c, &s, got, 4, true);
+	r = conn_read(c, got, 4, true);
 	assert_int_equal(r.n, 4);
 	assert_int_equal(conn_pending(c), sizeof(ANSWER) - 1);
 	for (size_t i = 0; i < sizeof(ANSWER) - 1; i++) {
-		assert_int_equal(s.shutdown, 0);
-		r = conn_read(c, &s, got + i, 1, false);
+		assert_false(s.ended);
+		r = conn_read(c, got + i, 1, false);
 		assert_int_equal(r.outcome, CONN_DONE);
 		assert_int_equal(r.n, 1);
 	}
 	assert_string_equal(got, ANSWER);
 	assert_int_equal(conn_pending(c), 0);
-	assert_int_equal(s.shutdown, 2);
-	assert_int_equal(conn_read(c, &s, got, 1, false).outcome, CONN_USE_REAL);
+	assert_true(s.ended);
+	assert_int_equal(conn_read(c, got, 1, false).outcome, CONN_USE_REAL);
 	/* Whatever it still writes goes nowhere. */
-	write_all(c, &s, REQUEST, sizeof(REQUEST) - 1);
+	write_all(c, REQUEST, sizeof(REQUEST) - 1);
 	assert_int_equal(s.out_n, 0);
 	end(&s);
 }
 
 static void test_pipelined(void **state_)
 {
-	SSL s;
+	struct session s;
 	struct conn *c = begin(&s);
 
 	(void)state_;
-	write_all(c, &s, REQUEST, sizeof(REQUEST) - 1);
+	write_all(c, REQUEST, sizeof(REQUEST) - 1);
 	conn_did_read(c);
-	write_all(c, &s, REQUEST, sizeof(REQUEST) - 1);
+	write_all(c, REQUEST, sizeof(REQUEST) - 1);
 	assert_int_equal(s.out_n, 2 * (sizeof(REQUEST) - 1));
-	write_all(c, &s, REQUEST, sizeof(REQUEST) - 1);
+	write_all(c, REQUEST, sizeof(REQUEST) - 1);
 	assert_int_equal(s.out_n, 2 * (sizeof(REQUEST) - 1));
 	assert_int_equal(last.type, AICP_SHIM_UNREADABLE);
 	assert_int_equal(last.kind, AICP_SHIM_KIND_PIPELINED);
@@ -511,14 +487,14 @@ static void test_pipelined(void **state_)
 
 static void test_unreadable_passes(void **state_)
 {
-	SSL s;
+	struct session s;
 	struct conn *c = begin(&s);
 
 	(void)state_;
-	write_all(c, &s, "\x01PASS-ALL", 9);
+	write_all(c, "\x01PASS-ALL", 9);
 	assert_int_equal(last.kind, AICP_SHIM_KIND_NOT_HTTP);
 	assert_int_equal(s.out_n, 9);
-	assert_int_equal(conn_write(c, &s, "x", 1).outcome, CONN_USE_REAL);
+	assert_int_equal(conn_write(c, "x", 1).outcome, CONN_USE_REAL);
 	end(&s);
 }
 
@@ -528,24 +504,24 @@ static void test_too_large_passes(void **state_)
 	static char zeros[65536];
 	size_t left = AICP_BODY_BYTES_MAX + 5, n;
 	char head[128];
-	SSL s;
+	struct session s;
 	struct conn *c = begin(&s);
 
 	(void)state_;
 	n = (size_t)sprintf(head, "POST /PASS-ALL HTTP/1.1\r\nContent-Length: %zu\r\n\r\n", left);
-	write_all(c, &s, head, n);
+	write_all(c, head, n);
 	assert_int_equal(last.kind, AICP_SHIM_KIND_TOO_LARGE);
 	n += left;
 	s.take = 10000;
 	while (left) {
 		size_t k = left < sizeof(zeros) ? left : sizeof(zeros);
 
-		write_all(c, &s, zeros, k);
+		write_all(c, zeros, k);
 		left -= k;
 	}
 	assert_int_equal(s.out_n, n);
 	conn_did_read(c);
-	write_all(c, &s, "GET /BLOCK HTTP/1.1\r\n\r\n", 23);
+	write_all(c, "GET /BLOCK HTTP/1.1\r\n\r\n", 23);
 	assert_int_equal(s.out_n, n);
 	assert_true(conn_pending(c) > 0);
 	end(&s);
@@ -553,12 +529,12 @@ static void test_too_large_passes(void **state_)
 
 static void test_nested_write(void **state_)
 {
-	SSL s;
+	struct session s;
 	struct conn *c = begin(&s);
 
 	(void)state_;
 	s.nest = true;
-	write_all(c, &s, REQUEST, sizeof(REQUEST) - 1);
+	write_all(c, REQUEST, sizeof(REQUEST) - 1);
 	assert_int_equal(s.nested, CONN_NEVER);
 	assert_int_equal(s.out_n, sizeof(REQUEST) - 1);
 	end(&s);
@@ -568,7 +544,7 @@ static void test_no_memory(void **state_)
 {
 	size_t room = AICP_SHIM_ARENA_BYTES_MAX - arena_used(), n;
 	void *hog;
-	SSL s, t = {.room = SIZE_MAX};
+	struct session s;
 	struct conn *c = begin(&s);
 	char *p = body_request(100000, &n);
 
@@ -576,14 +552,15 @@ static void test_no_memory(void **state_)
 	hog = arena_map(room - 65536 - 32768);
 	assert_non_null(hog);
 	/* The head fits, the body does not: it is reported, and refused. */
-	write_all(c, &s, p, n);
+	write_all(c, p, n);
 	assert_int_equal(last.kind, AICP_SHIM_KIND_TOO_LARGE);
 	assert_int_equal(s.out_n, 0);
 	assert_true(conn_pending(c) > 0);
 	/* No memory for a connection at all: it sends nothing. */
-	assert_ptr_equal(conn_of(&library, &t, false), CONN_REFUSED);
-	assert_int_equal(conn_write(CONN_REFUSED, &t, REQUEST, 10).outcome, CONN_NEVER);
-	assert_int_equal(conn_read(CONN_REFUSED, &t, p, 10, false).outcome, CONN_USE_REAL);
+	assert_ptr_equal(conn_new(&(struct transport){.ops = &library}, "api.example"),
+			 CONN_REFUSED);
+	assert_int_equal(conn_write(CONN_REFUSED, REQUEST, 10).outcome, CONN_NEVER);
+	assert_int_equal(conn_read(CONN_REFUSED, p, 10, false).outcome, CONN_USE_REAL);
 	arena_unmap(hog, room - 65536 - 32768);
 	end(&s);
 	free(p);
@@ -593,12 +570,12 @@ static void test_no_memory(void **state_)
 #define RESPONSE "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 #define WAITING	 "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
 
-static size_t read_all(struct conn *c, SSL *s, char *out, size_t cap)
+static size_t read_all(struct conn *c, struct session *s, char *out, size_t cap)
 {
 	size_t n = 0;
 
 	for (;;) {
-		struct conn_result r = conn_read(c, s, out + n, cap - n, false);
+		struct conn_result r = conn_read(c, out + n, cap - n, false);
 
 		if (r.outcome == CONN_USE_REAL) {
 			int k = ssl_read(s, out + n, (int)(cap - n));
@@ -620,17 +597,17 @@ static void test_expect(void **state_)
 
 	(void)state_;
 	for (size_t piece = 1; piece < sizeof(GO_ON RESPONSE); piece++) {
-		SSL s;
+		struct session s;
 		struct conn *c = begin(&s);
 		size_t n;
 
-		write_all(c, &s, WAITING, sizeof(WAITING) - 1);
+		write_all(c, WAITING, sizeof(WAITING) - 1);
 		assert_int_equal(conn_pending(c), sizeof(GO_ON) - 1);
 		n = read_all(c, &s, got, sizeof(got));
 		assert_int_equal(n, sizeof(GO_ON) - 1);
 		assert_memory_equal(got, GO_ON, n);
 		assert_int_equal(s.out_n, 0);
-		write_all(c, &s, "hi", 2);
+		write_all(c, "hi", 2);
 		assert_int_equal(s.out_n, sizeof(WAITING) - 1 + 2);
 		s.in = GO_ON RESPONSE;
 		s.in_n = sizeof(GO_ON RESPONSE) - 1;
@@ -645,13 +622,13 @@ static void test_expect(void **state_)
 static void test_expect_not_heeded(void **state_)
 {
 	char got[200];
-	SSL s;
+	struct session s;
 	struct conn *c = begin(&s);
 	size_t n;
 
 	(void)state_;
-	write_all(c, &s, WAITING, sizeof(WAITING) - 1);
-	write_all(c, &s, "hi", 2);
+	write_all(c, WAITING, sizeof(WAITING) - 1);
+	write_all(c, "hi", 2);
 	assert_int_equal(conn_pending(c), 0);
 	s.in = GO_ON RESPONSE;
 	s.in_n = sizeof(GO_ON RESPONSE) - 1;
@@ -660,9 +637,9 @@ static void test_expect_not_heeded(void **state_)
 	end(&s);
 	/* A server that never says it. */
 	c = begin(&s);
-	write_all(c, &s, WAITING, sizeof(WAITING) - 1);
+	write_all(c, WAITING, sizeof(WAITING) - 1);
 	(void)read_all(c, &s, got, sizeof(got));
-	write_all(c, &s, "hi", 2);
+	write_all(c, "hi", 2);
 	s.in = RESPONSE;
 	s.in_n = sizeof(RESPONSE) - 1;
 	n = read_all(c, &s, got, sizeof(got));
@@ -673,20 +650,21 @@ static void test_expect_not_heeded(void **state_)
 
 static void test_bypass(void **state_)
 {
-	SSL s;
+	struct session s;
 	struct conn *c = begin(&s);
 
 	(void)state_;
-	assert_false(conn_may_bypass(c, &s, true));
+	assert_false(conn_may_bypass(c, true));
 	assert_int_equal(last.kind, AICP_SHIM_KIND_EARLY_DATA);
-	assert_false(conn_may_bypass(c, &s, true));
+	assert_false(conn_may_bypass(c, true));
 	end(&s);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_first_look),
+		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_handshake_first),
 		cmocka_unit_test(test_splits),
 		cmocka_unit_test(test_rewritten),
 		cmocka_unit_test(test_a_rewrite_without_a_body_is_refused),
