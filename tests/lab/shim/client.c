@@ -5,12 +5,11 @@
  * Each mode prints "good" as its last line and exits 0, or says on stderr what went otherwise and
  * exits 1. HOST (api.openai.com) resolves to loopback in the test's own hosts file.
  */
-#include <arpa/inet.h>
+#include "talk.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -20,109 +19,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#define FAIL(...)                                                                                  \
-	do {                                                                                       \
-		fprintf(stderr, "line %d: ", __LINE__);                                            \
-		fprintf(stderr, __VA_ARGS__);                                                      \
-		fprintf(stderr, "\n");                                                             \
-		exit(1);                                                                           \
-	} while (0)
-
-static const char *host = "api.openai.com";
-static int port;
-static SSL_CTX *context;
-
-static int dial(void)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (connect(s, (struct sockaddr *)&a, sizeof(a)) < 0)
-		FAIL("connect: %s", strerror(errno));
-	return s;
-}
-
-static SSL *object(void)
-{
-	SSL *ssl = SSL_new(context);
-
-	SSL_set_tlsext_host_name(ssl, host);
-	return ssl;
-}
-
-/* A connected TLS client on a blocking socket. */
-static SSL *session(void)
-{
-	SSL *ssl = object();
-
-	SSL_set_fd(ssl, dial());
-	if (SSL_connect(ssl) != 1)
-		FAIL("SSL_connect");
-	return ssl;
-}
-
-static void end(SSL *ssl)
-{
-	int fd = SSL_get_fd(ssl);
-
-	SSL_free(ssl);
-	close(fd);
-}
-
-static size_t request(char *out, size_t cap, const char *path, const char *word)
-{
-	return (size_t)snprintf(out, cap,
-				"POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %zu\r\n\r\n%s",
-				path, host, strlen(word), word);
-}
-
-/* Reads one response with a Content-Length; returns its status, or -1 at the end of the connection.
- */
-static int status(SSL *ssl)
-{
-	char buf[4096] = "", *body;
-	size_t n = 0;
-	int code = -1;
-
-	for (;;) {
-		int r = SSL_read(ssl, buf + n, (int)(sizeof(buf) - 1 - n));
-
-		if (r <= 0)
-			return -1;
-		n += (size_t)r;
-		buf[n] = '\0';
-		body = strstr(buf, "\r\n\r\n");
-		if (body && n >= (size_t)(body + 4 - buf) +
-					    strtoul(strstr(buf, "Content-Length:") + 15, NULL, 10))
-			break;
-	}
-	(void)sscanf(buf, "HTTP/1.1 %d", &code);
-	return code;
-}
-
-static int ask(SSL *ssl, const char *word)
-{
-	char buf[1024];
-	size_t n = request(buf, sizeof(buf), "/c", word);
-
-	if (SSL_write(ssl, buf, (int)n) != (int)n)
-		return -2;
-	return status(ssl);
-}
-
-static void expect(int got, int want, const char *what)
-{
-	if (got != want)
-		FAIL("%s: %d, expected %d", what, got, want);
-}
-
-static void open_context(int flags)
-{
-	context = SSL_CTX_new(TLS_client_method());
-	SSL_CTX_set_mode(context, flags);
-}
 
 /* ---- errno and the error queue: the transcript is compared with one made without the shim ---- */
 
