@@ -28,9 +28,9 @@
 #define UNREADABLE_NS	(10000 * MS)
 
 /*
- * Asks the reader. When it cannot be asked the request is judged on what the socket says; so are
- * for a while all requests of a uid whose process made the reader hang, so that it cannot do it to
- * the others again and again.
+ * Asks the reader, unless it said so a moment ago. When it cannot be asked the request is judged on
+ * what the socket says; so are for a while all requests of a uid whose process made the reader
+ * hang, so that it cannot do it to the others again and again.
  */
 static void ask_identity(struct conn *c)
 {
@@ -40,14 +40,20 @@ static void ask_identity(struct conn *c)
 	char text[40];
 	int r;
 
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &n) < 0)
+		pidfd = -1;
+	c->process = identity_key(pidfd, c->pid);
+	c->known = identity_cache_find(er->identities, &c->process);
+	if (c->known) {
+		conn_identify(c, &c->known->who);
+		return;
+	}
 	/* No pid: of a process in another pid namespace that we cannot see. */
 	if (c->pid <= 0 || c->user->unreadable_until_ns > c->arrived_ns) {
 		conn_identify_thinly(c);
 		return;
 	}
 	c->asked_ns = loop_mono_ns();
-	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &n) < 0)
-		pidfd = -1;
 	r = snprintf(text, sizeof(text), "{\"pid\":%lld}", (long long)c->pid);
 	r = peer_send(&er->reader, LINK_IDENTIFY, c->id, span_of(text, (size_t)r), pidfd);
 	/* A reader that is about to be started again is asked when it is there. */

@@ -67,6 +67,7 @@ void conn_close(struct conn *c)
 	if (c->message.n)
 		explicit_bzero(c->message.p, c->message.n);
 	buf_deinit(&c->message);
+	known_identity_put(c->known);
 	buf_deinit(&c->identity);
 	buf_deinit(&c->answer);
 	er->conn[slot] = NULL;
@@ -234,6 +235,15 @@ void conn_ready(struct conn *c)
 		lane_judge(c);
 }
 
+/* The socket's credentials are of the moment of connect(). */
+void conn_identify(struct conn *c, const struct identity *who)
+{
+	c->who = *who;
+	c->who.uid = c->uid;
+	c->who.gid = c->gid;
+	c->identified = true;
+}
+
 /* What is known without the reader. */
 void conn_identify_thinly(struct conn *c)
 {
@@ -247,22 +257,28 @@ void conn_identify_thinly(struct conn *c)
 	c->identified = true;
 }
 
-void conn_identified(struct engine_role *er, uint64_t id, struct span identity)
+void conn_identified(struct engine_role *er, uint64_t id, struct span identity, int watch)
 {
 	struct conn *c = find(er, id);
 
-	if (!c || c->identified)
+	if (!c || c->identified) {
+		if (watch >= 0)
+			close(watch);
 		return;
+	}
+	identity_cache_add(er->identities, &(struct identity_news){
+						   .key = c->process,
+						   .uid = (uid_t)c->uid,
+						   .asked_ns = c->asked_ns,
+						   .json = identity,
+						   .watch = watch,
+					   });
 	c->identity = BUF_INIT(AICP_LINK_INLINE_BYTES_MAX);
 	if (identity_parse(identity, &c->identity, &c->who) != PARSE_DONE ||
-	    c->who.pid == IDENTITY_NONE) {
+	    c->who.pid == IDENTITY_NONE)
 		conn_identify_thinly(c);
-	} else {
-		/* The socket's credentials are of the moment of connect(). */
-		c->who.uid = c->uid;
-		c->who.gid = c->gid;
-		c->identified = true;
-	}
+	else
+		conn_identify(c, &c->who);
 	conn_ready(c);
 }
 

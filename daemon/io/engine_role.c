@@ -61,11 +61,13 @@ static void from_peer(struct peer *peer, struct link_message *message)
 	struct engine_role *er = peer->data;
 	bool known = true;
 
+	if (peer->role == LINK_READER && message->type == LINK_IDENTITY) {
+		conn_identified(er, message->id, message->payload, message->fd);
+		return;
+	}
 	if (message->fd >= 0)
 		close(message->fd);
-	if (peer->role == LINK_READER && message->type == LINK_IDENTITY) {
-		conn_identified(er, message->id, message->payload);
-	} else if (peer->role == LINK_LEDGER && message->type == LINK_DURABLE) {
+	if (peer->role == LINK_LEDGER && message->type == LINK_DURABLE) {
 		if (!report_answered(er, message->id, true))
 			conn_durable(er, message->id);
 	} else if (peer->role == LINK_LEDGER && message->type == LINK_FAILED) {
@@ -150,7 +152,9 @@ static int init(struct engine_role *er)
 	er->approvals = approvals_new();
 	er->loader = er->loop ? worker_new(er->loop) : NULL;
 	er->closer = er->loop ? closer_new(er->loop) : NULL;
-	if (!er->loader || !er->budget || !er->approvals || !er->closer || lane_init(er) < 0)
+	er->identities = er->loop ? identity_cache_new(er->loop) : NULL;
+	if (!er->loader || !er->budget || !er->approvals || !er->closer || !er->identities ||
+	    lane_init(er) < 0)
 		return -ENOMEM;
 	/* Answers to an earlier engine must not fit a connection of this one. */
 	if (getrandom(&er->generation, sizeof(er->generation), 0) != sizeof(er->generation))

@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "io/budget.h"
 #include "io/closer.h"
+#include "io/identity_cache.h"
 #include "io/role.h"
 #include "io/shim_frame.h"
 #include "io/worker.h"
@@ -52,8 +53,10 @@ struct conn {
 	struct buf message; /* the frame as it came */
 	struct shim_frame frame; /* into message */
 	int memfd;
+	struct identity_key process;
+	struct known_identity *known; /* or NULL: then identity has the text */
 	struct buf identity;
-	struct identity who; /* into identity */
+	struct identity who; /* into known or identity */
 	char decision[ENGINE_ID_BYTES + 1];
 	bool pass;
 	int body; /* memfd of what redaction made of the body, or -1 */
@@ -88,6 +91,7 @@ struct engine_role {
 	bool heavy_stale; /* its rules are older than the light lane's */
 	struct worker *loader; /* loads rules */
 	struct closer *closer; /* of whatever a shim passed, and of its connection */
+	struct identity_cache *identities;
 	struct peer warden, reader, ledger, api;
 	struct loop_source listener;
 	struct loop_timer listen_again, report, stop;
@@ -135,6 +139,8 @@ void conn_close(struct conn *c); /* without a word */
 void conn_refuse(struct conn *c, enum reason reason);
 /* The decision of c is not in the ledger and will not get there in time; c is gone afterwards. */
 void conn_unrecorded(struct conn *c);
+/* As the reader told it. */
+void conn_identify(struct conn *c, const struct identity *who);
 /* What is known without the reader. */
 void conn_identify_thinly(struct conn *c);
 /* The lane's word: 0 with the payload of LINK_APPEND in it; > 0: the memfd is not as announced;
@@ -150,7 +156,8 @@ MUST_CHECK int conn_say_hold(struct conn *c, int64_t hold_ms);
 /* Judges when both frame and identity are here; c may be gone afterwards. */
 void conn_ready(struct conn *c);
 /* Answers to what was asked about connection id; nothing when it is gone. */
-void conn_identified(struct engine_role *er, uint64_t id, struct span identity);
+void conn_identified(struct engine_role *er, uint64_t id, struct span identity,
+		     int watch); /* owns watch */
 void conn_durable(struct engine_role *er, uint64_t id);
 void conn_not_recorded(struct engine_role *er, uint64_t id, struct span failure);
 /* The reader is gone: whoever made it hang is judged without it, the others wait for the next one.

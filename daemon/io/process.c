@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "io/args.h"
+#include "io/process_watch.h"
 #include "io/procfs.h"
 
 #include <errno.h>
@@ -282,8 +283,9 @@ static void describe(const struct process *p, bool hashed, struct identity *who)
 }
 
 int process_look(struct process_table *table, struct exe_hash *hashes, int64_t pid, int pidfd,
-		 struct identity *ret_who)
+		 struct identity *ret_who, int *ret_watch)
 {
+	int watch CLEANUP(cleanup_closep) = -1;
 	struct process *p = NULL;
 	bool hashed;
 	int r = hold(table, pid, &p);
@@ -291,6 +293,8 @@ int process_look(struct process_table *table, struct exe_hash *hashes, int64_t p
 	if (r)
 		return r;
 	p->used = ++table->clock;
+	/* Before all reading, so that nothing was read of another program than it watches. */
+	watch = process_watch_open(p->dir, pidfd);
 	read_exe(p);
 	read_cgroup(p);
 	read_loginuid(p);
@@ -300,7 +304,15 @@ int process_look(struct process_table *table, struct exe_hash *hashes, int64_t p
 		return PROCESS_E_GONE;
 	hashed = p->has_exe && exe_hash_find(hashes, &p->exe, p->exe_hash) == 0;
 	describe(p, hashed, ret_who);
-	return p->has_exe && !hashed ? PROCESS_E_HASH : 0;
+	if (p->has_exe && !hashed)
+		return PROCESS_E_HASH;
+	if (watch >= 0 && process_watch_holds(watch)) {
+		*ret_watch = watch;
+		watch = -1;
+	} else {
+		*ret_watch = -1;
+	}
+	return 0;
 }
 
 int process_open_exe(struct process_table *table, int64_t pid, struct stat *ret_exe)

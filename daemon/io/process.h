@@ -24,11 +24,13 @@ enum process_outcome {
 /*
  * ret_who (all but uid and gid, which the socket's credentials say better): borrowed until the next
  * call. pidfd: of that very process, so that a reused number is noticed, or -1. With PROCESS_E_HASH
- * *ret_exe_fd is the open executable and *ret_exe what it is; ret_who is complete but for
- * exe_sha256. 0, PROCESS_E_..., -errno.
+ * ret_who is complete but for exe_sha256. 0, PROCESS_E_..., -errno.
+ *
+ * ret_watch: with 0 a descriptor that shows how long ret_who is of the same program
+ * (io/process_watch.h), the caller's to close, or -1; else untouched.
  */
 MUST_CHECK int process_look(struct process_table *table, struct exe_hash *hashes, int64_t pid,
-			    int pidfd, struct identity *ret_who);
+			    int pidfd, struct identity *ret_who, int *ret_watch);
 
 /* Opens the executable that the last process_look() of that process saw. Descriptor, or -errno. */
 int process_open_exe(struct process_table *table, int64_t pid, struct stat *ret_exe);

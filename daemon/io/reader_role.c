@@ -46,7 +46,7 @@ static void watchdog(int ms)
 	setitimer(ITIMER_REAL, &in, NULL);
 }
 
-static void answer(struct reader *rd, uint64_t id, const struct identity *who)
+static void answer(struct reader *rd, uint64_t id, const struct identity *who, int watch)
 {
 	struct json_write w;
 
@@ -61,7 +61,7 @@ static void answer(struct reader *rd, uint64_t id, const struct identity *who)
 	if (rd->out.err)
 		log_limited(LOG_WARNING, "identity", "no memory for an identity");
 	else
-		peer_send(&rd->engine, LINK_IDENTITY, id, buf_span(&rd->out), -1);
+		peer_send(&rd->engine, LINK_IDENTITY, id, buf_span(&rd->out), watch);
 }
 
 /* Starts hashing, or joins who waits for the same file. False: answer without the hash. */
@@ -103,11 +103,12 @@ static bool wait_for_hash(struct reader *rd, uint64_t id, int64_t pid, int pidfd
 /* Answers one question, now or when the hash is made. Owns pidfd. */
 static void look(struct reader *rd, uint64_t id, int64_t pid, int pidfd, bool may_hash)
 {
+	int watch CLEANUP(cleanup_closep) = -1;
 	struct identity who;
 	int r;
 
 	watchdog(AICP_READER_MS_MAX);
-	r = process_look(rd->processes, rd->hashes, pid, pidfd, &who);
+	r = process_look(rd->processes, rd->hashes, pid, pidfd, &who, &watch);
 	if (r == PROCESS_E_HASH && may_hash && wait_for_hash(rd, id, pid, pidfd)) {
 		watchdog(0);
 		return;
@@ -116,7 +117,7 @@ static void look(struct reader *rd, uint64_t id, int64_t pid, int pidfd, bool ma
 	if (r < 0)
 		log_limited(LOG_WARNING, "identity", "process %lld cannot be read: %s",
 			    (long long)pid, strerror(-r));
-	answer(rd, id, r == 0 || r == PROCESS_E_HASH ? &who : NULL);
+	answer(rd, id, r == 0 || r == PROCESS_E_HASH ? &who : NULL, watch);
 	if (pidfd >= 0)
 		close(pidfd);
 }

@@ -44,7 +44,7 @@ struct store {
 
 /* Makes what is missing in a fresh or older database. 0 or -errno. */
 MUST_CHECK int store_schema_make(sqlite3 *db, bool *ret_rebuild);
-/* Lets the WAL's file be larger than its next commits. 0, or -EIO when it is not known what the disk
- * holds. */
+/* Lets the WAL's file be larger than its next commits. 0, or -EIO when it is not known what the
+ * disk holds. */
 MUST_CHECK int store_keep_room(struct store *store);
 extern const char *const store_sql_text[_SQL_COUNT];

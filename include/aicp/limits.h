@@ -165,6 +165,14 @@
 /* Executables whose hash is remembered, and processes whose /proc folder is kept open. */
 #define AICP_EXE_HASHES_MAX 512u
 #define AICP_PROCESSES_MAX  512u
+/* Identities that the engine keeps for the next request of the same program, of all users and of
+ * one uid; the text of one (usually 400 bytes: longer ones are asked for each time). */
+#define AICP_IDENTITIES_MAX	512u
+#define AICP_UID_IDENTITIES_MAX 64u
+#define AICP_IDENTITY_BYTES_MAX (4u << 10)
+/* And for how long: in this time a process that moved to another cgroup, was given another loginuid
+ * or chose another name is still recorded as before. */
+#define AICP_IDENTITY_AGE_MS_MAX 1000
 /* Hashed between two looks at other work: about 3 ms. */
 #define AICP_EXE_HASH_SLICE_BYTES (1u << 20)
 /* Files of configuration, policies and providers that one start or reload reads. */

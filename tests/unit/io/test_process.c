@@ -64,14 +64,16 @@ static void describes_ourselves(void **state)
 	struct tables *t = *state;
 	char path[4096];
 	struct identity who;
+	int watch = -1;
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path));
 	FILE *sum;
 	char command[4200], hex[65] = "";
 
-	assert_int_equal(process_look(t->processes, t->hashes, getpid(), -1, &who), PROCESS_E_HASH);
+	assert_int_equal(process_look(t->processes, t->hashes, getpid(), -1, &who, &watch),
+			 PROCESS_E_HASH);
 	assert_int_equal(who.exe_sha256.n, 0);
 	hash_of(t, getpid());
-	assert_int_equal(process_look(t->processes, t->hashes, getpid(), -1, &who), 0);
+	assert_int_equal(process_look(t->processes, t->hashes, getpid(), -1, &who, &watch), 0);
 	assert_int_equal(who.pid, getpid());
 	assert_true(who.start_ticks > 0);
 	assert_true(span_eq(who.exe, span_of(path, (size_t)n)));
@@ -90,6 +92,7 @@ static void sees_a_process_become_another(void **state)
 {
 	struct tables *t = *state;
 	struct identity who;
+	int watch = -1;
 	int64_t start;
 	int pipe_fd[2], pidfd;
 	pid_t pid;
@@ -105,25 +108,28 @@ static void sees_a_process_become_another(void **state)
 	}
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	assert_true(pidfd >= 0);
-	assert_true(process_look(t->processes, t->hashes, pid, pidfd, &who) >= 0);
+	assert_true(process_look(t->processes, t->hashes, pid, pidfd, &who, &watch) >= 0);
 	assert_true(span_find(who.exe, 't') < who.exe.n);
 	start = who.start_ticks;
 	assert_int_equal(write(pipe_fd[1], &byte, 1), 1);
 	for (int i = 0; i < 2000 && !span_eq_str(who.name, "sh"); i++) {
 		usleep(1000);
-		assert_true(process_look(t->processes, t->hashes, pid, pidfd, &who) >= 0);
+		assert_true(process_look(t->processes, t->hashes, pid, pidfd, &who, &watch) >= 0);
 	}
 	assert_true(span_eq_str(who.name, "sh"));
 	/* The same process, another executable: its hash is not the old one's. */
 	assert_int_equal(who.start_ticks, start);
-	assert_int_equal(process_look(t->processes, t->hashes, pid, pidfd, &who), PROCESS_E_HASH);
+	assert_int_equal(process_look(t->processes, t->hashes, pid, pidfd, &who, &watch),
+			 PROCESS_E_HASH);
 	assert_true(span_eq_str(who.args, "sh -c read x sh --password=[masked]"));
 	kill(pid, SIGKILL);
 	poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, 5000);
 	/* A zombie has its number still; it is gone all the same. */
-	assert_int_equal(process_look(t->processes, t->hashes, pid, pidfd, &who), PROCESS_E_GONE);
+	assert_int_equal(process_look(t->processes, t->hashes, pid, pidfd, &who, &watch),
+			 PROCESS_E_GONE);
 	waitpid(pid, NULL, 0);
-	assert_int_equal(process_look(t->processes, t->hashes, pid, -1, &who), PROCESS_E_GONE);
+	assert_int_equal(process_look(t->processes, t->hashes, pid, -1, &who, &watch),
+			 PROCESS_E_GONE);
 	close(pidfd);
 	close(pipe_fd[0]);
 	close(pipe_fd[1]);
@@ -133,6 +139,7 @@ static void keeps_no_more_than_it_should(void **state)
 {
 	struct tables *t = *state;
 	struct identity who;
+	int watch = -1;
 	unsigned open_fds = 0;
 	pid_t pids[AICP_PROCESSES_MAX + 8];
 	size_t n = sizeof(pids) / sizeof(pids[0]);
@@ -143,13 +150,13 @@ static void keeps_no_more_than_it_should(void **state)
 			pause();
 			_exit(0);
 		}
-		assert_true(process_look(t->processes, t->hashes, pids[i], -1, &who) >= 0);
+		assert_true(process_look(t->processes, t->hashes, pids[i], -1, &who, &watch) >= 0);
 	}
 	for (int fd = 0; fd < 4096; fd++)
 		open_fds += fcntl(fd, F_GETFD) >= 0;
 	assert_true(open_fds <= AICP_PROCESSES_MAX + 16);
 	/* The first one was forgotten, and is found again. */
-	assert_true(process_look(t->processes, t->hashes, pids[0], -1, &who) >= 0);
+	assert_true(process_look(t->processes, t->hashes, pids[0], -1, &who, &watch) >= 0);
 	assert_int_equal(who.pid, pids[0]);
 	for (size_t i = 0; i < n; i++) {
 		kill(pids[i], SIGKILL);
