@@ -15,7 +15,7 @@
 #define HOOK	  __attribute__((visibility("default")))
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 /* The library of whoever called the hook that this stands in. */
-#define CALLED real_ssl(__builtin_return_address(0), openssl_register)
+#define CALLED real_ssl(__builtin_return_address(0))
 /* A function that the library has not cannot have been meant: fail, as a program would expect of
  * it. */
 #define HAS(_f) LIKELY(real && real->_f)
@@ -329,7 +329,7 @@ HOOK int SSL_clear(SSL *ssl)
 
 	if (!HAS(SSL_clear))
 		return 0;
-	if (!real_ssl_is_caller(real, __builtin_return_address(0)))
+	if (!library_is_caller(&real->library, __builtin_return_address(0)))
 		openssl_forget(real, ssl);
 	return real->SSL_clear(ssl);
 }

@@ -94,7 +94,7 @@ static enum transport_seal seal(const struct transport *t, const void *p, size_t
 				uint8_t *ret_sealed, size_t *ret_n)
 {
 	const struct real_ssl *real = real_of(t);
-	BIO *out = real->seals ? real->SSL_get_wbio(t->session) : NULL, *memory;
+	BIO *out = real->library.seals ? real->SSL_get_wbio(t->session) : NULL, *memory;
 	bool whole;
 	int got;
 
@@ -153,14 +153,12 @@ static int on_dup(void *to, const void *from, void **from_d, int index, long arg
 	return 1;
 }
 
-int openssl_register(void *crypto_get_ex_new_index)
+void openssl_register(struct real_ssl *real)
 {
-	int (*new_index)(int, long, void *, void (*)(EX_DATA_ARGUMENTS),
-			 int (*)(void *, const void *, void **, int, long, void *),
-			 void (*)(EX_DATA_ARGUMENTS));
-
-	memcpy(&new_index, &crypto_get_ex_new_index, sizeof(new_index));
-	return new_index(EX_INDEX_SSL, 0, NULL, NULL, on_dup, on_free);
+	real->index = -1;
+	if (real->library.complete)
+		real->index =
+			real->CRYPTO_get_ex_new_index(EX_INDEX_SSL, 0, NULL, NULL, on_dup, on_free);
 }
 
 static struct conn *set(const struct real_ssl *real, SSL *ssl, struct conn *c)

@@ -7,10 +7,10 @@
 #pragma once
 
 #include "conn.h"
-#include "real.h"
+#include "openssl_real.h"
 
 /* For real_ssl(): registers the ex_data slot whose free callback ends a connection's state. */
-int openssl_register(void *crypto_get_ex_new_index);
+void openssl_register(struct real_ssl *real);
 
 struct transport openssl_transport(const struct real_ssl *real, SSL *ssl);
 

@@ -1,94 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The real functions behind our hooks, found through the object that called us.
- *
- * A process may hold several TLS libraries (a plugin with OpenSSL 1.1 beside 3); each call has to
- * reach the one that its caller was linked to. Libraries once seen stay: libssl keeps itself
- * loaded, so nothing here is undone.
- */
+/* The real functions of libc behind our hooks. */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
-
-typedef struct ssl_st SSL;
-typedef struct bio_st BIO;
-
-/* One TLS library. Members are the library's functions of that name; those marked may be NULL. */
-struct real_ssl {
-	uintptr_t base; /* of the library; 0 in an unused place */
-	uintptr_t begin, end; /* of its segments */
-	int index; /* of our data among an SSL object's ex_data */
-
-	int (*SSL_write)(SSL *, const void *, int);
-	int (*SSL_write_ex)(SSL *, const void *, size_t, size_t *); /* may be NULL */
-	int (*SSL_write_ex2)(SSL *, const void *, size_t, uint64_t, size_t *); /* may be NULL */
-	int (*SSL_write_early_data)(SSL *, const void *, size_t, size_t *); /* may be NULL */
-	ssize_t (*SSL_sendfile)(SSL *, int, off_t, size_t, int); /* may be NULL */
-	int (*SSL_read)(SSL *, void *, int);
-	int (*SSL_read_ex)(SSL *, void *, size_t, size_t *); /* may be NULL */
-	int (*SSL_peek)(SSL *, void *, int);
-	int (*SSL_peek_ex)(SSL *, void *, size_t, size_t *); /* may be NULL */
-	int (*SSL_pending)(const SSL *);
-	int (*SSL_has_pending)(const SSL *); /* may be NULL */
-	int (*SSL_connect)(SSL *);
-	int (*SSL_do_handshake)(SSL *);
-	int (*SSL_clear)(SSL *);
-	long (*SSL_ctrl)(SSL *, int, long, void *);
-
-	/* Of libcrypto. */
-	int (*ERR_set_mark)(void);
-	int (*ERR_pop_to_mark)(void);
-	int (*ERR_clear_last_mark)(void); /* may be NULL */
-
-	const char *(*SSL_get_servername)(const SSL *, int);
-	int (*SSL_is_server)(const SSL *);
-	int (*SSL_get_state)(const SSL *);
-	int (*SSL_is_init_finished)(const SSL *);
-	size_t (*SSL_get_client_random)(const SSL *, unsigned char *, size_t);
-	int (*SSL_get_fd)(const SSL *);
-	int (*SSL_set_alpn_protos)(SSL *, const unsigned char *, unsigned);
-	void (*SSL_set_shutdown)(SSL *, int);
-	int (*SSL_get_shutdown)(const SSL *);
-	void *(*SSL_get_ex_data)(const SSL *, int);
-	int (*SSL_set_ex_data)(SSL *, int, void *);
-
-	/* For records in memory of ours: all of them or none. */
-	bool seals;
-	int (*SSL_want)(const SSL *);
-	int (*SSL_renegotiate_pending)(const SSL *);
-	unsigned long (*SSL_get_options)(const SSL *);
-	BIO *(*SSL_get_wbio)(const SSL *);
-	void (*SSL_set0_wbio)(SSL *, BIO *);
-	BIO *(*BIO_new)(const void *method);
-	const void *(*BIO_s_mem)(void);
-	int (*BIO_up_ref)(BIO *);
-	int (*BIO_free)(BIO *);
-	int (*BIO_read)(BIO *, void *, int);
-	size_t (*BIO_ctrl_pending)(BIO *);
-	int (*BIO_method_type)(const BIO *);
-	long (*BIO_ctrl)(BIO *, int, long, void *);
-};
-
-/* Registers our ex_data with a new library: given its CRYPTO_get_ex_new_index, returns the index or
- * -1. */
-typedef int (*real_index_fn)(void *crypto_get_ex_new_index);
-
-/* The library that the code at return_address meant, or NULL when there is none that we can work
- * with. */
-const struct real_ssl *real_ssl(const void *return_address, real_index_fn index);
-
-/* Did the library itself call? libssl reaches some of its own functions through its PLT, and so
- * through our hooks. */
-static inline bool real_ssl_is_caller(const struct real_ssl *library, const void *return_address)
-{
-	return (uintptr_t)return_address >= library->begin &&
-	       (uintptr_t)return_address < library->end;
-}
 
 /* libc's functions, or what another preloaded object put before them. */
 struct real_libc {

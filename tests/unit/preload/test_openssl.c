@@ -135,7 +135,7 @@ static int set_up(void **state)
 	fprintf(f, "aicp-governed\t1\nhost\tapi.example\tx\n");
 	fclose(f);
 	chmod(file, 0644);
-	real = real_ssl((const void *)(uintptr_t)set_up, openssl_register);
+	real = real_ssl((const void *)(uintptr_t)set_up);
 	return real && real->index >= 0 ? 0 : -1;
 }
 

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The TLS library that a caller of a hook meant, and its functions.
+ *
+ * A process may hold several libraries of one family (a plugin with OpenSSL 1.1 beside 3); each
+ * call has to reach the one that its caller was linked to. Libraries once seen stay: libssl keeps
+ * itself loaded, so nothing here is undone.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Every family's table of functions begins with one. */
+struct library {
+	uintptr_t base; /* 0 in an unused place */
+	uintptr_t begin, end; /* of its segments */
+	bool complete; /* it has every function that we cannot do without */
+	bool seals; /* and those that make records in memory of ours */
+};
+
+enum library_need {
+	LIBRARY_REQUIRED,
+	LIBRARY_OPTIONAL,
+	LIBRARY_TO_SEAL,
+};
+
+struct library_member {
+	const char *name;
+	size_t offset; /* of the pointer in the family's table */
+	enum library_need need;
+	bool elsewhere; /* it may be in a library that this one needs */
+};
+
+/* Call sites, written once: library before address, so that who sees the address sees the library.
+ */
+#define LIBRARY_SITES	    1024u /* a power of two */
+#define LIBRARY_SITE_PROBES 8u
+#define LIBRARIES_MAX	    16u
+
+struct library_site {
+	_Atomic(uintptr_t) address;
+	_Atomic(const struct library *) library;
+};
+
+struct library_family {
+	const char *mark; /* each of them exports it */
+	const struct library_member *members;
+	size_t members_n;
+	void *tables; /* LIBRARIES_MAX of them */
+	size_t table_bytes;
+	void (*found)(struct library *library); /* once for each; may be NULL */
+	struct library_site sites[LIBRARY_SITES];
+};
+
+/* The library of the family that the code at return_address meant, or NULL when there is none. */
+const struct library *library_of(struct library_family *family, const void *return_address);
+
+/* Did the library itself call? Libraries reach some of their own functions through their PLT, and
+ * so through our hooks. */
+static inline bool library_is_caller(const struct library *library, const void *return_address)
+{
+	return (uintptr_t)return_address >= library->begin &&
+	       (uintptr_t)return_address < library->end;
+}
