@@ -205,3 +205,10 @@
 #define AICP_LEDGER_HEARTBEAT_S 60
 /* A ledger that failed is opened again this often. */
 #define AICP_LEDGER_RETRY_S 5
+
+/* One text of a response that is read as a whole: an answer, or one event of a stream (see
+ * AICP_SSE_LINE_BYTES_MAX; an answer with a hundred embeddings has 1 to 3 MiB). */
+#define AICP_RESPONSE_BYTES_MAX AICP_SSE_LINE_BYTES_MAX
+/* All of a response's text, decoded: a stream of 100,000 tokens has some 25 MB. What a bomb costs
+ * ends here. */
+#define AICP_RESPONSE_TEXT_BYTES_MAX (64u << 20)
