@@ -25,7 +25,7 @@ int answer_LOG(struct api *api, struct request *r)
 	return REQUEST_DONE;
 }
 
-/* The record as it was hashed, and its place. */
+/* The records as they were hashed, and the decision's place. */
 static void write_event(const struct log_entry *e, struct json_write *w)
 {
 	json_write_object(w, NULL);
@@ -33,6 +33,10 @@ static void write_event(const struct log_entry *e, struct json_write *w)
 	json_write_string(w, "event_type", e->row->leaf.type);
 	log_entry_put_time(e->row->leaf.at_ns, w, "iso_timestamp");
 	json_write_raw(w, "record", e->row->bytes);
+	if (e->row->response.p)
+		json_write_raw(w, "response", e->row->response);
+	else
+		json_write_null(w, "response");
 	json_write_end_object(w);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/log_entry.h"
 
+#include "api/log_response.h"
 #include "base/hex.h"
 #include "model/verdict.h"
 #include "record/stamp.h"
@@ -11,11 +12,14 @@
 
 int log_entry_read(const struct query_row *row, struct json_scan *scan, struct log_entry *ret_entry)
 {
+	struct leaf response = {.body = SPAN_NULL};
 	int r = json_scan_all(scan, row->leaf.body);
 
 	if (r)
 		return r < 0 ? r : -EUCLEAN;
-	*ret_entry = (struct log_entry){row, json_scan_json(scan, row->leaf.body)};
+	if (row->response.p && leaf_parse(row->response, &response) != PARSE_DONE)
+		return -EUCLEAN;
+	*ret_entry = (struct log_entry){row, json_scan_json(scan, row->leaf.body), response.body};
 	return ret_entry->body.token[0].kind == JSON_OBJECT ? PARSE_DONE : -EUCLEAN;
 }
 
@@ -281,10 +285,11 @@ void log_entry_write(const struct log_entry *e, struct json_write *w)
 	log_entry_put(e, NULL, "user", w, "end_user");
 	log_entry_put(e, NULL, "process", w, "identity");
 	put_masked(e, w, "prompt");
-	/* Answers are not read yet, and nobody declares a context to a shim. */
-	json_write_null(w, "response");
+	log_response_put_masked(e->response, w, "response");
+	/* Nobody declares a context to a shim. */
 	json_write_null(w, "context");
 	put_decision(e, w);
 	put_otel(e, w);
+	log_response_write(e->response, w);
 	json_write_end_object(w);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One decision record as the API shows it. The record itself holds no content and no credential
- * (engine/record.c), so there is nothing to leave out here; of the prompt it tells how long it was.
+ * One decision record as the API shows it, with the record of what came back. The record itself
+ * holds no content and no credential (engine/record.c), so there is nothing to leave out here; of
+ * the prompt it tells how long it was.
  */
 #pragma once
 
@@ -13,6 +14,7 @@
 struct log_entry {
 	const struct query_row *row;
 	struct json body;
+	struct span response; /* body of the response's record, or SPAN_NULL while there is none */
 };
 
 /* PARSE_DONE, -EUCLEAN when the body is no JSON object (a damaged ledger), -ENOMEM. */

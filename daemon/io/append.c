@@ -20,6 +20,7 @@ static bool permitted(enum record_type type, bool *ret_essential)
 	case RECORD_COVERAGE_GAP:
 	case RECORD_AUTH_FAILED:
 	case RECORD_HOLD_ENDED:
+	case RECORD_RESPONSE:
 		return true;
 	case RECORD_POLICY_LOAD:
 	case RECORD_POLICY_REFUSED:

@@ -49,8 +49,8 @@ static int put(struct ledger *l, struct draft *d, struct leaf *leaf)
 	r = leaf_hash(l->hash, row.bytes, &row.hash);
 	if (r == 0)
 		r = store_put_leaf(l->store, &row);
-	if (r == 0 && span_eq_str(leaf->type, record_type_name(RECORD_DECISION)))
-		r = store_put_decision(l->store, row.id, leaf);
+	if (r == 0)
+		r = store_put_index(l->store, row.id, leaf);
 	if (r == 0)
 		r = merkle_append(l->hash, &d->tree, &row.hash, carry);
 	if (r == 0 && d->tree.size % STORE_TILE_WIDTH == 0)

@@ -65,13 +65,15 @@ void query_free(struct query *q)
 /* ---- rows
  * ------------------------------------------------------------------------------------------- */
 
-/* Columns 0 to 2 are id, hash and bytes of a leaf. */
+/* Columns 0 to 2 are id, hash and bytes of a leaf; of decisions, 3 is the response's. */
 static int hand_out(sqlite3_stmt *stmt, query_row_fn fn, void *data)
 {
 	struct query_row row = {.id = (uint64_t)sqlite3_column_int64(stmt, 0),
 				.bytes = database_bytes(stmt, 2)};
 	struct span hash = database_bytes(stmt, 1);
 
+	if (sqlite3_column_count(stmt) > 3 && sqlite3_column_type(stmt, 3) != SQLITE_NULL)
+		row.response = database_bytes(stmt, 3);
 	if (hash.n != HASH_BYTES || leaf_parse(row.bytes, &row.leaf) != PARSE_DONE)
 		return -EUCLEAN;
 	memcpy(row.hash.b, hash.p, HASH_BYTES);
@@ -153,9 +155,12 @@ static const char *status_actions(struct span status)
 static int write_decisions_sql(struct query *q, const struct query_filter *filter)
 {
 	buf_clear(&q->sql);
-	buf_put_str(&q->sql,
-		    "SELECT l.id, l.hash, l.bytes FROM decision d JOIN leaf l ON l.id = d.id"
-		    " WHERE d.id >= ?1 AND d.id < ?2 AND d.at >= ?3 AND d.at < ?4");
+	buf_put_str(
+		&q->sql,
+		"SELECT l.id, l.hash, l.bytes, a.bytes FROM decision d JOIN leaf l ON l.id = d.id"
+		" LEFT JOIN response r ON r.execution_id = d.execution_id"
+		" LEFT JOIN leaf a ON a.id = r.id"
+		" WHERE d.id >= ?1 AND d.id < ?2 AND d.at >= ?3 AND d.at < ?4");
 	for (size_t i = 0; i < CONDITIONS; i++)
 		if (condition_value(filter, i).p)
 			buf_printf(&q->sql, " AND d.%s = ?%zu",

@@ -21,6 +21,8 @@ struct query_row {
 	struct span bytes; /* the leaf as it is hashed: canonical JSON, docs/LEDGER.md */
 	struct leaf leaf; /* the same, taken apart; leaf.body is the producer's object */
 	struct hash hash; /* leaf hash */
+	struct span response; /* of a decision: the leaf of the response record that belongs to it,
+				 or SPAN_NULL */
 };
 
 /* Return 0 to go on; anything else stops and is handed to the caller. */

@@ -182,14 +182,13 @@ static int reindex(void *data, const struct store_leaf *row)
 
 	if (r != PARSE_DONE)
 		return -EUCLEAN;
-	if (!span_eq_str(leaf.type, record_type_name(RECORD_DECISION)))
-		return 0;
-	return store_put_decision(store, row->id, &leaf);
+	return store_put_index(store, row->id, &leaf);
 }
 
 int store_rebuild(struct store *store)
 {
-	int r = database_run(store->db, "DELETE FROM decision; UPDATE count SET n = 0;");
+	int r = database_run(store->db,
+			     "DELETE FROM decision; DELETE FROM response; UPDATE count SET n = 0;");
 
 	return r < 0 ? r : store_leaves(store, 1, INT64_MAX, reindex, store);
 }

@@ -3,6 +3,7 @@
 #include "ledger/store_private.h"
 
 #include "record/canonical.h"
+#include "record/record_type.h"
 
 #include <errno.h>
 
@@ -177,6 +178,26 @@ int store_put_decision(struct store *store, uint64_t id, const struct leaf *leaf
 	}
 	count(store, &index);
 	return database_step(stmt);
+}
+
+int store_put_response(struct store *store, uint64_t id, const struct leaf *leaf)
+{
+	sqlite3_stmt *stmt = store->stmt[SQL_RESPONSE_PUT];
+	int r = bind_text(stmt, 1, canonical_get(leaf->body, "execution_id"));
+
+	if (r < 0)
+		return r;
+	database_bind_int(stmt, 2, (int64_t)id);
+	return database_step(stmt);
+}
+
+int store_put_index(struct store *store, uint64_t id, const struct leaf *leaf)
+{
+	if (span_eq_str(leaf->type, record_type_name(RECORD_DECISION)))
+		return store_put_decision(store, id, leaf);
+	if (span_eq_str(leaf->type, record_type_name(RECORD_RESPONSE)))
+		return store_put_response(store, id, leaf);
+	return 0;
 }
 
 /* ---- tiles and checkpoints

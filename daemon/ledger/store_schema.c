@@ -23,13 +23,14 @@ static const char tables[] =
 	"INSERT INTO meta(name, value) VALUES ('schema', '" STORE_SCHEMA "'), ('index', '0');";
 
 static const char index_tables[] =
-	"DROP TABLE IF EXISTS decision; DROP TABLE IF EXISTS count;"
+	"DROP TABLE IF EXISTS decision; DROP TABLE IF EXISTS response; DROP TABLE IF EXISTS count;"
 	"CREATE TABLE decision(id INTEGER PRIMARY KEY, at INTEGER NOT NULL"
 #define X(column, type, outer, inner) ", " COLUMN(column) " " #type
 #include "ledger/decision_column.def"
 #undef X
 	") STRICT;"
 	"CREATE INDEX decision_execution ON decision(execution_id);"
+	"CREATE TABLE response(execution_id TEXT PRIMARY KEY, id INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE count(name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 	"INSERT INTO count(name, n) VALUES ('decisions', 0), ('success', 0), ('pending', 0),"
 	" ('blocked', 0), ('would_block', 0);"
@@ -50,6 +51,7 @@ const char *const store_sql_text[_SQL_COUNT] = {
 #include "ledger/decision_column.def"
 #undef X
 		")",
+	[SQL_RESPONSE_PUT] = "INSERT OR IGNORE INTO response(execution_id, id) VALUES (?1, ?2)",
 	[SQL_TILE_PUT] = "INSERT INTO tile(shard, level, idx, hashes) VALUES (?1, ?2, ?3, ?4)"
 		" ON CONFLICT DO UPDATE SET hashes = CAST(hashes || excluded.hashes AS BLOB)",
 	[SQL_CHECKPOINT_PUT] = "INSERT INTO checkpoint(shard, size, at, note, frontier)"

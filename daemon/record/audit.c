@@ -64,6 +64,7 @@ static void count(struct audit_counts *counts, const struct leaf *leaf)
 	case RECORD_APPROVAL_DECIDED:
 	case RECORD_APPROVAL_EXPIRED:
 	case RECORD_HOLD_ENDED:
+	case RECORD_RESPONSE:
 		break;
 	}
 }

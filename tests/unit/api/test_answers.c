@@ -446,6 +446,49 @@ static void test_removed(void **state)
 	is(0, "valid", "false");
 }
 
+/* What came back stands beside the decision, without its content. */
+static void test_response(void **state)
+{
+	struct rig *rig = *state;
+	struct ledger_item item = {
+		.type = RECORD_RESPONSE,
+		.body = SPAN_LIT(
+			"{\"bytes\":512,\"complete\":true,\"execution_id\":"
+			"\"000000000000000000000006\",\"first_byte_ms\":3,"
+			"\"gen_ai.response.finish_reasons\":[\"stop\"],"
+			"\"gen_ai.response.model\":\"gpt-0-mini\",\"gen_ai.usage.input_tokens\":7,"
+			"\"gen_ai.usage.output_tokens\":null,\"http\":{\"content_type\":\"a/b\","
+			"\"status\":201},\"parse\":\"ok\",\"tools\":[\"f\"],\"total_ms\":9}"),
+	};
+	uint32_t facts;
+
+	pthread_mutex_lock(&rig->lock);
+	assert_int_equal(ledger_append(rig->f.ledger, rig->f.now, &item, 1), 0);
+	pthread_mutex_unlock(&rig->lock);
+	assert_int_equal(item.outcome, 0);
+	ask(rig, "/api/logs/000000000000000000000006", 200);
+	is(0, "response", "[MASKED 512 bytes]");
+	is(0, "gen_ai.response.model", "gpt-0-mini");
+	is(0, "gen_ai.usage.input_tokens", "7");
+	is(0, "gen_ai.usage.output_tokens", "null");
+	is(0, "gen_ai.response.id", "null");
+	is(0, "http.response.status_code", "201");
+	facts = json_get(&json, 0, "response_facts");
+	is(facts, "parse", "ok");
+	is(facts, "complete", "true");
+	is(facts, "total_ms", "9");
+	is(facts, "content_type", "a/b");
+	assert_int_equal(count(json_get(&json, facts, "tools")), 1);
+	ask(rig, "/api/logs/000000000000000000000006/replay", 200);
+	is(0, "count", "1");
+	facts = json_get(&json, json_get(&json, 0, "events") + 1, "response");
+	is(facts, "type", "response");
+	/* The others have none. */
+	ask(rig, "/api/logs/000000000000000000000005", 200);
+	is(0, "response_facts", "null");
+	is(0, "gen_ai.usage.input_tokens", "null");
+}
+
 static int setup(void **state)
 {
 	scan = json_scan_new(AICP_JSON_TOKENS_MAX);
@@ -461,13 +504,21 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_logs),	  cmocka_unit_test(test_filters),
-		cmocka_unit_test(test_follow),	  cmocka_unit_test(test_one),
-		cmocka_unit_test(test_decisions), cmocka_unit_test(test_policies),
-		cmocka_unit_test(test_dry_run),	  cmocka_unit_test(test_dry_run_facts),
-		cmocka_unit_test(test_export),	  cmocka_unit_test(test_commands_are_recorded),
-		cmocka_unit_test(test_openapi),	  cmocka_unit_test(test_status),
-		cmocka_unit_test(test_integrity), cmocka_unit_test(test_tampered),
+		cmocka_unit_test(test_logs),
+		cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_follow),
+		cmocka_unit_test(test_response),
+		cmocka_unit_test(test_one),
+		cmocka_unit_test(test_decisions),
+		cmocka_unit_test(test_policies),
+		cmocka_unit_test(test_dry_run),
+		cmocka_unit_test(test_dry_run_facts),
+		cmocka_unit_test(test_export),
+		cmocka_unit_test(test_commands_are_recorded),
+		cmocka_unit_test(test_openapi),
+		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_integrity),
+		cmocka_unit_test(test_tampered),
 		cmocka_unit_test(test_removed),
 	};
 

@@ -206,13 +206,77 @@ static void test_rebuild(void **state)
 	query_free(q);
 }
 
+/* A decision comes with the first response record that names it. */
+static int see_response(void *data, const struct query_row *row)
+{
+	struct buf *out = data;
+
+	buf_clear(out);
+	if (row->response.p)
+		buf_put(out, row->response);
+	return 0;
+}
+
+static void append_response(struct fixture *f, const char *execution_id, const char *model)
+{
+	char body[256];
+	struct ledger_item item = {.type = RECORD_RESPONSE, .body = {(const uint8_t *)body, 0}};
+
+	item.body.n = (size_t)snprintf(body, sizeof(body),
+				       "{\"execution_id\":%s,\"gen_ai.response.model\":\"%s\"}",
+				       execution_id, model);
+	assert_int_equal(ledger_append(f->ledger, f->now, &item, 1), 0);
+	assert_int_equal(item.outcome, 0);
+}
+
+static void test_responses(void **state)
+{
+	struct fixture *f = *state;
+	struct query *q = filled(f);
+	struct query_filter filter = QUERY_FILTER_ALL;
+	struct buf leaf = BUF_INIT(AICP_LEAF_BYTES_MAX);
+	struct query_stats s;
+	struct seen seen;
+	char command[300];
+
+	append_response(f, "\"0000000000000000000001f4\"", "first");
+	append_response(f, "\"0000000000000000000001f4\"", "second");
+	append_response(f, "null", "nobody's");
+	append_response(f, "\"ffffffffffffffffffffffff\"", "nothing's");
+	filter.execution_id = SPAN_LIT("0000000000000000000001f4");
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(query_decisions(q, &filter, see_response, &leaf), 0);
+		assert_non_null(strstr(buf_str(&leaf), "\"first\""));
+		/* And again from an index that was made from the leaves. */
+		query_free(q);
+		fixture_close(f);
+		snprintf(command, sizeof(command),
+			 "sqlite3 %s/ledger.db \"DROP TABLE response;"
+			 " UPDATE meta SET value = '1' WHERE name = 'index'\"",
+			 f->dir);
+		assert_int_equal(system(command), 0);
+		assert_int_equal(fixture_open(f), 0);
+		assert_int_equal(query_open(f->dir, &q), 0);
+	}
+	filter.execution_id = SPAN_LIT("0000000000000000000001f5");
+	assert_int_equal(query_decisions(q, &filter, see_response, &leaf), 0);
+	assert_int_equal(leaf.n, 0);
+	filter = QUERY_FILTER_ALL;
+	filter.limit = 2000;
+	assert_int_equal(count(q, &filter, &seen), 1000);
+	assert_int_equal(query_stats(q, &s), 0);
+	assert_int_equal(s.decisions, 1000);
+	query_free(q);
+	buf_deinit(&leaf);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_filters), TEST(test_one),    TEST(test_records),
-		TEST(test_stats),   TEST(test_errors), TEST(test_rebuild),
+		TEST(test_filters), TEST(test_one),	TEST(test_records),   TEST(test_stats),
+		TEST(test_errors),  TEST(test_rebuild), TEST(test_responses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
