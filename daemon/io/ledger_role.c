@@ -9,8 +9,9 @@
 #include "io/append.h"
 #include "io/fields.h"
 #include "io/log.h"
+#include "io/ledger_role.h"
 #include "io/role.h"
-#include "ledger/ledger.h"
+#include "model/config.h"
 
 #include <errno.h>
 #include <sys/random.h>
@@ -18,31 +19,7 @@
 
 DEFINE_FREEP(struct role_bundle, role_bundle_free)
 
-/* Bytes of records that wait for one commit. */
-#define GROUP_BYTES_MAX (8u << 20)
-
-/* Where an answer goes. A link that was renewed meanwhile has nobody who waits. */
-struct asker {
-	struct peer *peer;
-	struct link *link;
-	uint64_t id;
-};
-
-struct ledger_role {
-	struct loop *loop;
-	struct ledger *ledger;
-	struct peer warden, engine, api;
-	struct loop_timer tick;
-	struct buf bodies; /* of the group; spans are made when it is complete */
-	size_t begin[AICP_GROUP_RECORDS_MAX];
-	struct ledger_item item[AICP_GROUP_RECORDS_MAX];
-	struct asker asker[AICP_GROUP_RECORDS_MAX];
-	size_t n;
-	enum ledger_health health;
-	struct buf out;
-};
-
-static struct ledger_time now(void)
+struct ledger_time ledger_role_now(void)
 {
 	return (struct ledger_time){.wall_ns = loop_wall_ns(), .mono_ns = loop_mono_ns()};
 }
@@ -65,7 +42,7 @@ static int fill_random(void *data, void *p, size_t n)
 	return 0;
 }
 
-static void reply(struct ledger_role *lr, const struct asker *to, uint16_t type)
+void ledger_role_reply(struct ledger_role *lr, const struct asker *to, uint16_t type)
 {
 	int r;
 
@@ -77,8 +54,8 @@ static void reply(struct ledger_role *lr, const struct asker *to, uint16_t type)
 			    link_role_name(to->peer->role), strerror(-r));
 }
 
-static void reply_failed(struct ledger_role *lr, const struct asker *to, const char *code,
-			 const char *text)
+void ledger_role_fail(struct ledger_role *lr, const struct asker *to, const char *code,
+		      const char *text)
 {
 	struct json_write w;
 
@@ -88,7 +65,7 @@ static void reply_failed(struct ledger_role *lr, const struct asker *to, const c
 	json_write_str(&w, "error", code);
 	json_write_str(&w, "text", text);
 	json_write_end_object(&w);
-	reply(lr, to, LINK_FAILED);
+	ledger_role_reply(lr, to, LINK_FAILED);
 }
 
 static void reply_item(struct ledger_role *lr, const struct asker *to,
@@ -98,13 +75,23 @@ static void reply_item(struct ledger_role *lr, const struct asker *to,
 
 	switch ((enum ledger_outcome)item->outcome) {
 	case LEDGER_E_BAD_BODY:
-		reply_failed(lr, to, "bad-body", "the record is not canonical JSON");
+		ledger_role_fail(lr, to, "bad-body", "the record is not canonical JSON");
 		return;
 	case LEDGER_E_TOO_LARGE:
-		reply_failed(lr, to, "too-large", "the record is larger than a leaf may be");
+		ledger_role_fail(lr, to, "too-large", "the record is larger than a leaf may be");
 		return;
 	case LEDGER_E_DISK_FULL:
-		reply_failed(lr, to, "disk-full", "the disk of state_dir is full");
+		ledger_role_fail(lr, to, "disk-full", "the disk of state_dir is full");
+		return;
+	case LEDGER_E_NOT_APPROVED:
+		ledger_role_fail(
+			lr, to, "not-approved",
+			"no approval lets this request out: there is none of its digest, or it "
+			"is over or used");
+		return;
+	case LEDGER_E_TOO_MANY:
+		ledger_role_fail(lr, to, "too-many-approvals",
+				 "too many requests wait for a decision already");
 		return;
 	case LEDGER_E_NO_KEY:
 		break;
@@ -115,7 +102,7 @@ static void reply_item(struct ledger_role *lr, const struct asker *to,
 	json_write_int(&w, "id", (int64_t)item->id);
 	json_write_int(&w, "seq", (int64_t)item->seq);
 	json_write_end_object(&w);
-	reply(lr, to, LINK_DURABLE);
+	ledger_role_reply(lr, to, LINK_DURABLE);
 }
 
 static void note_health(struct ledger_role *lr)
@@ -134,20 +121,32 @@ static void plan_tick(struct ledger_role *lr)
 	loop_timer_set(lr->loop, &lr->tick, ledger_next_ns(lr->ledger));
 }
 
-/* Commits the group and tells everybody. */
-static void commit(struct ledger_role *lr)
+void ledger_role_settle(struct ledger_role *lr)
+{
+	ledger_role_tell(lr);
+	ledger_tidy(lr->ledger, ledger_role_now());
+	note_health(lr);
+	plan_tick(lr);
+}
+
+void ledger_role_commit(struct ledger_role *lr)
 {
 	int r;
 
 	if (!lr->n)
 		return;
-	for (size_t i = 0; i < lr->n; i++)
-		lr->item[i].body.p = lr->bodies.p + lr->begin[i];
-	r = ledger_append(lr->ledger, now(), lr->item, lr->n);
+	for (size_t i = 0; i < lr->n; i++) {
+		struct ledger_item *item = &lr->item[i];
+
+		item->body.p = lr->bodies.p + lr->begin[i];
+		if (item->content.n)
+			item->content.p = item->body.p + item->body.n;
+	}
+	r = ledger_append(lr->ledger, ledger_role_now(), lr->item, lr->n);
 	for (size_t i = 0; i < lr->n; i++) {
 		if (r < 0)
-			reply_failed(lr, &lr->asker[i], r == -ENOSPC ? "disk-full" : "not-written",
-				     strerror(-r));
+			ledger_role_fail(lr, &lr->asker[i],
+					 r == -ENOSPC ? "disk-full" : "not-written", strerror(-r));
 		else
 			reply_item(lr, &lr->asker[i], &lr->item[i]);
 	}
@@ -156,41 +155,50 @@ static void commit(struct ledger_role *lr)
 			    strerror(-r));
 	lr->n = 0;
 	buf_clear(&lr->bodies);
-	ledger_tidy(lr->ledger, now());
-	note_health(lr);
-	plan_tick(lr);
+	ledger_role_settle(lr);
 }
 
 static bool after_batch(void *data)
 {
-	commit(data);
+	ledger_role_commit(data);
 	return false;
+}
+
+void ledger_role_queue(struct ledger_role *lr, const struct asker *from,
+		       const struct ledger_item *item)
+{
+	size_t begin;
+
+	if (lr->n == AICP_GROUP_RECORDS_MAX ||
+	    lr->bodies.n + item->body.n + item->content.n > GROUP_BYTES_MAX)
+		ledger_role_commit(lr);
+	begin = lr->bodies.n;
+	buf_put(&lr->bodies, item->body);
+	if (buf_put(&lr->bodies, item->content) < 0) {
+		lr->bodies.err = 0;
+		lr->bodies.n = begin;
+		ledger_role_fail(lr, from, "too-large",
+				 "the record is too large, or memory is out");
+		return;
+	}
+	lr->begin[lr->n] = begin;
+	lr->item[lr->n] = *item;
+	lr->asker[lr->n++] = *from;
 }
 
 static void take_append(struct ledger_role *lr, const struct asker *from, struct span payload)
 {
 	struct append a;
+	struct ledger_item item;
 
 	if (append_read(payload, &a) != PARSE_DONE ||
 	    (a.type == RECORD_HOLD_ENDED && from->peer->role != LINK_ENGINE)) {
-		reply_failed(lr, from, "bad-append",
-			     "unknown type, or one that only the ledger writes");
+		ledger_role_fail(lr, from, "bad-append",
+				 "unknown type, or one that only the ledger writes");
 		return;
 	}
-	if (lr->n == AICP_GROUP_RECORDS_MAX || lr->bodies.n + a.body.n > GROUP_BYTES_MAX)
-		commit(lr);
-	lr->begin[lr->n] = lr->bodies.n;
-	if (buf_put(&lr->bodies, a.body) < 0) {
-		lr->bodies.err = 0;
-		reply_failed(lr, from, "too-large", "the record is too large, or memory is out");
-		return;
-	}
-	lr->item[lr->n] = (struct ledger_item){
-		.type = a.type,
-		.body = span_of(NULL, a.body.n),
-		.essential = a.essential,
-	};
-	lr->asker[lr->n++] = *from;
+	item = (struct ledger_item){.type = a.type, .body = a.body, .essential = a.essential};
+	ledger_role_queue(lr, from, &item);
 }
 
 static void take_auth(struct ledger_role *lr, const struct asker *from, struct span payload)
@@ -217,42 +225,51 @@ static void take_auth(struct ledger_role *lr, const struct asker *from, struct s
 		json_write_str(&w, "role", who.role);
 	}
 	json_write_end_object(&w);
-	reply(lr, from, LINK_AUTH_RESULT);
+	ledger_role_reply(lr, from, LINK_AUTH_RESULT);
 }
 
-/* {"op": "status"}: how the ledger is. */
-static void take_query(struct ledger_role *lr, const struct asker *from, struct span payload)
+static void put_status(struct ledger_role *lr, struct json_write *w)
 {
 	struct ledger_status s;
+
+	ledger_status(lr->ledger, &s);
+	json_write_str(w, "health", ledger_health_name(s.health));
+	json_write_str(w, "origin", s.origin);
+	json_write_int(w, "shard", (int64_t)s.shard);
+	json_write_int(w, "size", (int64_t)s.size);
+	json_write_int(w, "signed_size", (int64_t)s.signed_size);
+	json_write_int(w, "last_id", (int64_t)s.last_id);
+	json_write_int(w, "refused", (int64_t)s.refused);
+	json_write_bool(w, "rollback", s.rollback);
+}
+
+static void take_query(struct ledger_role *lr, const struct asker *from, struct span payload)
+{
 	struct json_write w;
 	struct fields f;
-	char op[16];
-	bool known;
+	char op[16] = "";
+	bool status;
 
-	known = fields_open(&f, payload) == PARSE_DONE && fields_text(&f, "op", op, sizeof(op)) &&
-		strcmp(op, "status") == 0;
+	status = fields_open(&f, payload) == PARSE_DONE && fields_text(&f, "op", op, sizeof(op)) &&
+		 strcmp(op, "status") == 0;
+	if (strcmp(op, "content") == 0) {
+		ledger_role_content(lr, from, &f);
+		fields_close(&f);
+		return;
+	}
 	fields_close(&f);
 	buf_clear(&lr->out);
 	json_write_init(&w, &lr->out, false);
 	json_write_object(&w, NULL);
-	json_write_int(&w, "status", known ? 200 : 404);
+	json_write_int(&w, "status", status ? 200 : 404);
 	json_write_object(&w, "body");
-	if (known) {
-		ledger_status(lr->ledger, &s);
-		json_write_str(&w, "health", ledger_health_name(s.health));
-		json_write_str(&w, "origin", s.origin);
-		json_write_int(&w, "shard", (int64_t)s.shard);
-		json_write_int(&w, "size", (int64_t)s.size);
-		json_write_int(&w, "signed_size", (int64_t)s.signed_size);
-		json_write_int(&w, "last_id", (int64_t)s.last_id);
-		json_write_int(&w, "refused", (int64_t)s.refused);
-		json_write_bool(&w, "rollback", s.rollback);
-	} else {
+	if (status)
+		put_status(lr, &w);
+	else
 		json_write_str(&w, "error", "no such operation of the ledger");
-	}
 	json_write_end_object(&w);
 	json_write_end_object(&w);
-	reply(lr, from, LINK_ANSWER);
+	ledger_role_reply(lr, from, LINK_ANSWER);
 }
 
 /* Which role may send what. */
@@ -263,7 +280,11 @@ static bool may_send(enum link_role role, uint16_t type)
 		return role == LINK_WARDEN || role == LINK_ENGINE || role == LINK_API;
 	case LINK_AUTH:
 	case LINK_QUERY:
+	case LINK_COMMAND:
 		return role == LINK_API;
+	case LINK_ASK:
+	case LINK_APPROVALS:
+		return role == LINK_ENGINE;
 	case LINK_PEER:
 	case LINK_STOP:
 		return role == LINK_WARDEN;
@@ -286,8 +307,16 @@ static void take(struct peer *peer, struct link_message *message)
 		take_auth(lr, &from, message->payload);
 	} else if (message->type == LINK_QUERY) {
 		take_query(lr, &from, message->payload);
+	} else if (message->type == LINK_COMMAND) {
+		ledger_role_command(lr, &from, message->payload);
+	} else if (message->type == LINK_ASK) {
+		ledger_role_ask(lr, &from, message->payload);
+	} else if (message->type == LINK_APPROVALS) {
+		ledger_role_new_engine(lr, &from);
 	} else if (message->type == LINK_PEER) {
-		role_take_peer(message, peers, 2);
+		/* It may be an engine that lived on while the ledger was started again. */
+		if (role_take_peer(message, peers, 2) == LINK_ENGINE)
+			ledger_role_tell_open(lr);
 	} else {
 		loop_stop(lr->loop, 0);
 	}
@@ -310,13 +339,29 @@ static void peer_gone(struct peer *peer, int error)
 static void tick(struct loop_timer *timer)
 {
 	struct ledger_role *lr = timer->data;
-	int r = ledger_tick(lr->ledger, now());
+	int r = ledger_tick(lr->ledger, ledger_role_now());
 
 	if (r < 0)
 		log_limited(LOG_ERROR, "tick", "the ledger could not do its work: %s",
 			    strerror(-r));
+	ledger_role_tell(lr);
 	note_health(lr);
 	plan_tick(lr);
+}
+
+static int read_config(struct ledger_role *lr, const struct role_bundle *bundle)
+{
+	struct yaml_error error = YAML_ERROR_INIT;
+	struct config *config = NULL;
+	int r = config_parse(bundle->config, bundle->config_name, &config, &error);
+
+	yaml_error_deinit(&error);
+	if (r)
+		return r;
+	lr->strict = config->approvals_strict;
+	lr->admin_uid = bundle->rootless ? getuid() : 0;
+	config_free(config);
+	return 0;
 }
 
 static int open_ledger(struct ledger_role *lr, const struct role_bundle *bundle)
@@ -327,8 +372,8 @@ static int open_ledger(struct ledger_role *lr, const struct role_bundle *bundle)
 	/* The database is readable for its group, which is api's; secrets carry modes of their own.
 	 */
 	umask(0027);
-	r = ledger_open(bundle->state_dir, now(), (struct ledger_random){.fill = fill_random},
-			&lr->ledger, &text);
+	r = ledger_open(bundle->state_dir, ledger_role_now(),
+			(struct ledger_random){.fill = fill_random}, &lr->ledger, &text);
 	if (r < 0)
 		log_say(LOG_ERROR, "open", "the ledger cannot be opened: %.*s (%s)",
 			SPAN_ARG(buf_span(&text)), strerror(-r));
@@ -367,8 +412,8 @@ static int finish(struct ledger_role *lr)
 	drain(&lr->warden);
 	drain(&lr->engine);
 	drain(&lr->api);
-	commit(lr);
-	r = ledger_close(lr->ledger, now());
+	ledger_role_commit(lr);
+	r = ledger_close(lr->ledger, ledger_role_now());
 	if (r < 0)
 		log_say(LOG_ERROR, "stop", "the stop could not be recorded: %s", strerror(-r));
 	return r;
@@ -384,10 +429,11 @@ int ledger_role_run(const struct role *role)
 	if (!lr.loop)
 		return 1;
 	lr.bodies = BUF_INIT(GROUP_BYTES_MAX + AICP_LINK_PAYLOAD_BYTES_MAX);
-	lr.out = BUF_INIT(AICP_LINK_INLINE_BYTES_MAX);
+	lr.out = BUF_INIT(OUT_BYTES_MAX);
 	lr.tick = (struct loop_timer){.fire = tick, .data = &lr};
 	init_peers(&lr);
-	if (role_start_peer(role, &lr.warden, &bundle) < 0 || open_ledger(&lr, bundle))
+	if (role_start_peer(role, &lr.warden, &bundle) < 0 || read_config(&lr, bundle) ||
+	    open_ledger(&lr, bundle))
 		return 1;
 	loop_after_batch(lr.loop, after_batch, &lr);
 	plan_tick(&lr);

@@ -25,6 +25,17 @@ static void clear_buf(struct buf *b)
 	buf_deinit(b);
 }
 
+/* Ledger, api and engine have to go by the same rules. */
+static bool same_approvals(const struct config *a, const struct config *b)
+{
+	const struct config_uids *old = &a->approvals_approvers, *new = &b->approvals_approvers;
+
+	return a->approvals_hold_seconds == b->approvals_hold_seconds &&
+	       a->approvals_expiry_seconds == b->approvals_expiry_seconds &&
+	       a->approvals_strict == b->approvals_strict && old->n == new->n &&
+	       (!old->n || memcmp(old->uid, new->uid, old->n * sizeof(*old->uid)) == 0);
+}
+
 /* What a running daemon cannot change. */
 static int check_same(const struct config *old, const struct config *new, const char *name,
 		      struct yaml_error *error)
@@ -35,6 +46,10 @@ static int check_same(const struct config *old, const struct config *new, const 
 		return yaml_error_set(error, name, 0,
 				      "state_dir, runtime_dir and api.listen take effect at a "
 				      "restart only; restart aicpd, or put the old values back");
+	if (!same_approvals(old, new))
+		return yaml_error_set(error, name, 0,
+				      "the keys of approvals take effect at a restart only; "
+				      "restart aicpd, or put the old values back");
 	return PARSE_DONE;
 }
 

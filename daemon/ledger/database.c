@@ -4,11 +4,11 @@
 #include <errno.h>
 
 /* What sqlite.org/security.html advises for files of unknown origin, with room for what we use. The
- * length has to cover a leaf and a whole tile. */
+ * length has to cover a leaf, a whole tile, and what approvers see of a request. */
 static const struct {
 	int id, value;
 } limit_row[] = {
-	{SQLITE_LIMIT_LENGTH, 1000000},	    {SQLITE_LIMIT_SQL_LENGTH, 100000},
+	{SQLITE_LIMIT_LENGTH, 2 << 20},	    {SQLITE_LIMIT_SQL_LENGTH, 100000},
 	{SQLITE_LIMIT_COLUMN, 100},	    {SQLITE_LIMIT_EXPR_DEPTH, 40},
 	{SQLITE_LIMIT_COMPOUND_SELECT, 3},  {SQLITE_LIMIT_VDBE_OP, 25000},
 	{SQLITE_LIMIT_FUNCTION_ARG, 8},	    {SQLITE_LIMIT_ATTACHED, 0},
@@ -148,6 +148,11 @@ int database_open(const char *path, enum database_role role, sqlite3 **ret_db)
 	}
 	*ret_db = db;
 	return 0;
+}
+
+void database_patience(sqlite3 *db, bool patient)
+{
+	sqlite3_busy_timeout(db, patient ? BUSY_MS : 0);
 }
 
 void database_close(sqlite3 *db)

@@ -22,6 +22,9 @@ enum database_role {
 MUST_CHECK int database_open(const char *path, enum database_role role, sqlite3 **ret_db);
 void database_close(sqlite3 *db);
 
+/* Whether a lock is waited for, as it is from the start, or reported at once (-EBUSY). */
+void database_patience(sqlite3 *db, bool patient);
+
 /* -errno for a failed call on db: -ENOSPC disk full (or quota, file size limit), -EIO, -ENOMEM,
  * -EBUSY, -EUCLEAN for a file that is no sound database, -EROFS, -ENOENT, -EACCES. */
 int database_errno(sqlite3 *db, int rc);

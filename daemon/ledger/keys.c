@@ -19,6 +19,7 @@ struct secret {
 	uint8_t *bytes;
 };
 #define SECRET_BYTES 32
+_Static_assert(SEAL_KEY_BYTES == SECRET_BYTES, "one form of secrets");
 
 static int make(int dir_fd, struct ledger_random random, const struct secret *secret)
 {
@@ -66,6 +67,7 @@ int keys_load(int dir_fd, struct ledger_random random, struct keys *ret_keys, co
 	const struct secret secret[] = {
 		{KEYS_LOG_FILE, "ed25519:", keys.seed},
 		{KEYS_PEPPER_FILE, "", keys.pepper},
+		{KEYS_CONTENT_FILE, "", keys.content},
 	};
 	int r = 0;
 

@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* Secrets of the ledger: the log's identity key, the pepper under API keys, and the form of API
- * keys. */
+/* Secrets of the ledger: the log's identity key, the pepper under API keys, the key under which
+ * content is sealed, and the form of API keys. */
 #pragma once
 
 #include "ledger/ledger.h"
+#include "ledger/seal.h"
 #include "ledger/store.h"
 #include "record/note.h"
 
-#define KEYS_LOG_FILE	 "log.key" /* 0600: "ed25519:" and the seed in hexadecimal */
-#define KEYS_VKEY_FILE	 "log.vkey" /* 0644: the public key as note_vkey_put() writes it */
-#define KEYS_PEPPER_FILE "pepper" /* 0600: 32 random bytes in hexadecimal */
-#define KEYS_ADMIN_FILE	 "admin.key" /* 0600: the first API key, written once */
+#define KEYS_LOG_FILE	  "log.key" /* 0600: "ed25519:" and the seed in hexadecimal */
+#define KEYS_VKEY_FILE	  "log.vkey" /* 0644: the public key as note_vkey_put() writes it */
+#define KEYS_PEPPER_FILE  "pepper" /* 0600: 32 random bytes in hexadecimal */
+#define KEYS_CONTENT_FILE "content.key" /* 0600: 32 random bytes in hexadecimal: seal.h */
+#define KEYS_ADMIN_FILE	  "admin.key" /* 0600: the first API key, written once */
 
 struct keys {
 	uint8_t seed[NOTE_SEED_BYTES];
 	uint8_t pepper[HASH_BYTES];
+	uint8_t content[SEAL_KEY_BYTES];
 };
 
-/* Reads log.key and pepper, or makes them with mode 0600. 0 or -errno; -EPERM when others may read
- * one; -EBADMSG when one is not what it should be. ret_name is then the file's name. */
+/* Reads log.key, pepper and content.key, or makes them with mode 0600. 0 or -errno; -EPERM when
+ * others may read one; -EBADMSG when one is not what it should be. ret_name is then the file's
+ * name. */
 MUST_CHECK int keys_load(int dir_fd, struct ledger_random random, struct keys *ret_keys,
 			 const char **ret_name);
 /* Wipes. */

@@ -50,7 +50,7 @@ static int put(struct ledger *l, struct draft *d, struct leaf *leaf)
 	if (r == 0)
 		r = store_put_leaf(l->store, &row);
 	if (r == 0)
-		r = store_put_index(l->store, row.id, leaf);
+		r = store_apply(l->store, row.id, leaf);
 	if (r == 0)
 		r = merkle_append(l->hash, &d->tree, &row.hash, carry);
 	if (r == 0 && d->tree.size % STORE_TILE_WIDTH == 0)
@@ -67,8 +67,22 @@ static int put_item(struct ledger *l, struct draft *d, struct ledger_time now,
 		.body = item->body,
 		.type = span_str(record_type_name(item->type)),
 	};
-	int r = put(l, d, &leaf);
+	struct ledger_question question = {.body = BUF_INIT(2 * AICP_LEAF_BYTES_MAX)};
+	int r = ledger_permit(l, now, item);
 
+	if (r < 0 || item->outcome) {
+		d->lost += item->outcome == LEDGER_E_BAD_BODY;
+		return r;
+	}
+	if (item->type == RECORD_APPROVAL_REQUESTED) {
+		r = ledger_question_begin(l, item, &question);
+		leaf.body = buf_span(&question.body);
+	}
+	if (r == 0)
+		r = put(l, d, &leaf);
+	if (r == 0 && item->type == RECORD_APPROVAL_REQUESTED)
+		r = ledger_question_end(l, item, &question);
+	buf_deinit(&question.body);
 	if (r == PARSE_E_BAD || r == PARSE_E_LIMIT) {
 		item->outcome = r == PARSE_E_BAD ? LEDGER_E_BAD_BODY : LEDGER_E_TOO_LARGE;
 		d->lost++;
@@ -184,6 +198,7 @@ static void adopt(struct ledger *l, struct draft *d, struct ledger_time now)
 	l->refused += d->lost;
 	if (l->health == LEDGER_HEALTHY)
 		l->untold = 0;
+	ledger_note_approvals(l, now);
 	l->degraded_told = l->health == LEDGER_DISK_FULL;
 	if (!d->sign)
 		return;
@@ -318,118 +333,6 @@ int ledger_tell(struct ledger *l, struct ledger_time now, enum record_type type,
 	r = body.err ? body.err : ledger_transact(l, now, &batch);
 	buf_deinit(&body);
 	return r < 0 ? r : item.outcome ? -EINVAL : 0;
-}
-
-/* ---- time
- * ------------------------------------------------------------------------------------------- */
-
-static void fill_recovered(const struct ledger *l, struct json_write *w)
-{
-	json_write_int(w, "refused", (int64_t)l->untold);
-	json_write_str(w, "state", ledger_health_name(l->health));
-}
-
-/* The record says what it was; the health is good again once that record is on disk. */
-static int recovered(struct ledger *l, struct ledger_time now)
-{
-	int r;
-
-	l->retry_ns = now.mono_ns + AICP_LEDGER_RETRY_S * LEDGER_S;
-	r = ledger_tell(l, now, RECORD_RECOVERED, fill_recovered);
-	if (r == 0)
-		l->health = LEDGER_HEALTHY;
-	return r;
-}
-
-static int tick_broken(struct ledger *l, struct ledger_time now)
-{
-	int r;
-
-	l->retry_ns = now.mono_ns + AICP_LEDGER_RETRY_S * LEDGER_S;
-	r = ledger_recover(l, now, NULL);
-	if (r == 0)
-		r = store_flush(l->store);
-	if (r == 0)
-		r = recovered(l, now);
-	if (r < 0 && l->store)
-		ledger_break(l, now);
-	return r;
-}
-
-static int tick_disk_full(struct ledger *l, struct ledger_time now)
-{
-	int r;
-
-	l->retry_ns = now.mono_ns + AICP_LEDGER_RETRY_S * LEDGER_S;
-	if (!reserve_fits(l->dir_fd))
-		return -ENOSPC;
-	r = reserve_take(l->dir_fd);
-	if (r == 0)
-		r = recovered(l, now);
-	if (r < 0)
-		reserve_release(l->dir_fd);
-	return r;
-}
-
-static int64_t sign_at(const struct ledger *l)
-{
-	return l->unsigned_ns + AICP_LEDGER_CHECKPOINT_S * LEDGER_S;
-}
-
-static int64_t heartbeat_at(const struct ledger *l)
-{
-	return l->active_ns + AICP_LEDGER_HEARTBEAT_S * LEDGER_S;
-}
-
-static int sign(struct ledger *l, struct ledger_time now)
-{
-	const struct ledger_batch nothing = {.sign = true};
-
-	l->unsigned_ns = now.mono_ns; /* when it fails: again after the same time */
-	return ledger_transact(l, now, &nothing);
-}
-
-static int heartbeat(struct ledger *l, struct ledger_time now)
-{
-	l->active_ns = now.mono_ns; /* likewise */
-	return ledger_tell(l, now, RECORD_HEARTBEAT, NULL);
-}
-
-int ledger_tick(struct ledger *l, struct ledger_time now)
-{
-	int r = 0;
-
-	if (l->health == LEDGER_BROKEN)
-		return now.mono_ns >= l->retry_ns ? tick_broken(l, now) : 0;
-	if (l->health == LEDGER_DISK_FULL && now.mono_ns >= l->retry_ns)
-		r = tick_disk_full(l, now);
-	if (l->health == LEDGER_BROKEN)
-		return r;
-	if (l->tree.size > l->signed_size && now.mono_ns >= sign_at(l))
-		r = sign(l, now);
-	else if (l->health == LEDGER_HEALTHY && now.mono_ns >= heartbeat_at(l))
-		r = heartbeat(l, now);
-	ledger_tidy(l, now);
-	return r;
-}
-
-int64_t ledger_next_ns(const struct ledger *l)
-{
-	int64_t next = INT64_MAX;
-
-	if (l->health != LEDGER_HEALTHY)
-		next = l->retry_ns;
-	if (l->health == LEDGER_BROKEN)
-		return next;
-	if (l->note_stale && l->note_ns < next)
-		next = l->note_ns;
-	if (l->tree.size > l->signed_size) {
-		if (sign_at(l) < next)
-			next = sign_at(l);
-	} else if (l->health == LEDGER_HEALTHY && heartbeat_at(l) < next) {
-		next = heartbeat_at(l);
-	}
-	return next;
 }
 
 enum ledger_health ledger_health(const struct ledger *l)

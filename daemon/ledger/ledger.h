@@ -39,6 +39,7 @@ struct ledger_item {
 	enum record_type type;
 	struct span body; /* canonical JSON object (base/json_write.h), borrowed for the call */
 	int64_t at_ns; /* when it happened, wall clock; 0: the time of the call */
+	struct span content; /* approval.requested: what approvers see, kept sealed; borrowed */
 	bool essential; /* refusals and admin: may use the disk reserve */
 	/* set by ledger_append() */
 	int outcome; /* 0 recorded, else LEDGER_E_... */
@@ -52,6 +53,9 @@ enum ledger_outcome {
 	LEDGER_E_TOO_LARGE, /* the leaf would be over AICP_LEAF_BYTES_MAX */
 	LEDGER_E_DISK_FULL, /* not essential, and the disk is full */
 	LEDGER_E_NO_KEY, /* ledger_key_check(): unknown, wrong or revoked */
+	LEDGER_E_NOT_APPROVED, /* `released` without an approval of that very request, or of one
+				  that is over or used */
+	LEDGER_E_TOO_MANY, /* too many approvals wait, of that uid or in all */
 };
 
 struct ledger;

@@ -158,6 +158,7 @@ int ledger_open(const char *state_dir, struct ledger_time now, struct ledger_ran
 	l->note = BUF_INIT(NOTE_BYTES_MAX);
 	l->leaf = BUF_INIT(2 * AICP_LEAF_BYTES_MAX);
 	l->active_ns = l->unsigned_ns = now.mono_ns;
+	l->expire_ns = l->forget_ns = INT64_MAX;
 	l->state_dir = strdup(state_dir);
 	l->hash = hash_ctx_new();
 	if (!l->state_dir || !l->hash)
@@ -175,6 +176,8 @@ int ledger_open(const char *state_dir, struct ledger_time now, struct ledger_ran
 		l->retry_ns = now.mono_ns;
 		reserve_release(l->dir_fd);
 	}
+	l->told_id = l->shard.first_id + l->tree.size - 1;
+	ledger_plan_expiry(l, now);
 	ledger_tidy(l, now);
 	*ret_ledger = TAKE(l);
 	return 0;

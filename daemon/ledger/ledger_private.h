@@ -35,6 +35,10 @@ struct ledger {
 	uint64_t refused; /* items, since open */
 	uint64_t untold; /* of these, not yet in a loss record */
 	bool degraded_told; /* the full disk stands in a record */
+	int64_t expire_ns; /* monotonic: when to look for approvals that are over */
+	int64_t forget_ns; /* monotonic: when to empty the WAL of erased content */
+	uint64_t told_id; /* approvals that leaves up to here changed were told */
+	bool approvals_news; /* some changed since */
 	struct buf leaf; /* scratch */
 };
 
@@ -59,6 +63,32 @@ MUST_CHECK int ledger_tell(struct ledger *ledger, struct ledger_time now, enum r
 /* Opens the store and brings tree, last and signed_size to what it holds; opens the first shard, or
  * a new one when the database contradicts the checkpoint file. 0 or -errno with error told. */
 MUST_CHECK int ledger_recover(struct ledger *ledger, struct ledger_time now, struct buf *error);
+
+/* Is the item what the state of approvals allows? Sets its outcome when not. 0 or -errno. */
+MUST_CHECK int ledger_permit(struct ledger *ledger, struct ledger_time now,
+			     struct ledger_item *item);
+
+/* What is put beside the record of a question to people. */
+struct ledger_question {
+	struct buf body; /* owned: the item's, with the commitment to its content */
+	struct seal_random random;
+};
+
+/* Before and behind the record itself, for an item that ledger_permit() let through. 0 or -errno.
+ */
+MUST_CHECK int ledger_question_begin(struct ledger *ledger, const struct ledger_item *item,
+				     struct ledger_question *question);
+MUST_CHECK int ledger_question_end(struct ledger *ledger, const struct ledger_item *item,
+				   const struct ledger_question *question);
+
+/* The transaction that was committed may have changed approvals: plans what follows from it. */
+void ledger_note_approvals(struct ledger *ledger, struct ledger_time now);
+
+/* Sets expire_ns by what the store holds. */
+void ledger_plan_expiry(struct ledger *ledger, struct ledger_time now);
+
+/* Records the end of approvals whose time is over; plans the next look. 0 or -errno. */
+MUST_CHECK int ledger_expire(struct ledger *ledger, struct ledger_time now);
 
 /* Makes the first admin key and its file when no key was ever made. 0 or -errno. */
 MUST_CHECK int ledger_key_first(struct ledger *ledger, struct ledger_time now);

@@ -2,6 +2,7 @@
 #include "ledger/store.h"
 
 #include "base/cleanup.h"
+#include "ledger/store_approvals.h"
 #include "ledger/store_private.h"
 
 #include <errno.h>
@@ -87,6 +88,8 @@ int store_open(const char *state_dir, struct store **ret_store)
 	}
 	if (r < 0)
 		return r;
+	/* Whoever wrote last may have died before the WAL was emptied. */
+	store->erased = true;
 	*ret_store = TAKE(store);
 	return 0;
 }
@@ -110,6 +113,7 @@ static void forget_counts(struct store *store)
 int store_begin(struct store *store)
 {
 	forget_counts(store);
+	store->approvals_changed = false;
 	return step(store, SQL_BEGIN);
 }
 
@@ -153,6 +157,7 @@ void store_abort(struct store *store)
 	if (!sqlite3_get_autocommit(store->db))
 		(void)step(store, SQL_ROLLBACK);
 	forget_counts(store);
+	store->approvals_changed = false;
 }
 
 static int checkpoint(struct store *store, int mode)
@@ -174,6 +179,21 @@ int store_flush(struct store *store)
 	return checkpoint(store, SQLITE_CHECKPOINT_TRUNCATE);
 }
 
+int store_forget(struct store *store)
+{
+	int r;
+
+	if (!store->erased)
+		return 0;
+	/* A reader that hangs is not to stop the log. */
+	database_patience(store->db, false);
+	r = store_flush(store);
+	database_patience(store->db, true);
+	if (r == 0)
+		store->erased = false;
+	return r == -EBUSY ? 1 : r;
+}
+
 static int reindex(void *data, const struct store_leaf *row)
 {
 	struct store *store = data;
@@ -182,13 +202,17 @@ static int reindex(void *data, const struct store_leaf *row)
 
 	if (r != PARSE_DONE)
 		return -EUCLEAN;
-	return store_put_index(store, row->id, &leaf);
+	return store_apply(store, row->id, &leaf);
 }
 
 int store_rebuild(struct store *store)
 {
 	int r = database_run(store->db,
-			     "DELETE FROM decision; DELETE FROM response; UPDATE count SET n = 0;");
+			     "DELETE FROM decision; DELETE FROM response; DELETE FROM approval;"
+			     "DELETE FROM hold; DELETE FROM approval_history;"
+			     "UPDATE count SET n = 0;");
 
-	return r < 0 ? r : store_leaves(store, 1, INT64_MAX, reindex, store);
+	if (r == 0)
+		r = store_leaves(store, 1, INT64_MAX, reindex, store);
+	return r < 0 ? r : step(store, SQL_PAYLOAD_SWEEP);
 }

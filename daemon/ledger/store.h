@@ -13,7 +13,7 @@
 
 #define STORE_FILE	    "ledger.db"
 #define STORE_SCHEMA	    "1"
-#define STORE_INDEX_VERSION "2"
+#define STORE_INDEX_VERSION "3"
 /* tlog-tiles: a full tile has 2^8 hashes. Level 0 is the leaf table itself. */
 #define STORE_TILE_HEIGHT 8
 #define STORE_TILE_WIDTH  256
@@ -69,12 +69,9 @@ MUST_CHECK int store_leaves(struct store *store, uint64_t begin, uint64_t end,
 			    int (*fn)(void *data, const struct store_leaf *leaf), void *data);
 
 MUST_CHECK int store_put_leaf(struct store *store, const struct store_leaf *leaf);
-/* The searchable columns of a decision record. */
-MUST_CHECK int store_put_decision(struct store *store, uint64_t id, const struct leaf *leaf);
-/* Which decision a response record belongs to; the first one of a decision counts. */
-MUST_CHECK int store_put_response(struct store *store, uint64_t id, const struct leaf *leaf);
-/* What index there is over a record of that type. */
-MUST_CHECK int store_put_index(struct store *store, uint64_t id, const struct leaf *leaf);
+/* Brings every table that is made from leaves to what this one says: the searchable columns of a
+ * decision, the response to it, the state of approvals and holds. */
+MUST_CHECK int store_apply(struct store *store, uint64_t id, const struct leaf *leaf);
 /* The complete subtrees that leaf seq finished, as merkle_append() gave them; seq + 1 is a multiple
  * of 256. */
 MUST_CHECK int store_put_tiles(struct store *store, const struct store_shard *shard, uint64_t seq,
@@ -113,5 +110,9 @@ MUST_CHECK int store_find_key(struct store *store, struct span id, struct store_
 /* 0, or 1 when no key was ever made. */
 MUST_CHECK int store_any_key(struct store *store);
 
-/* Makes the index and its counters anew from the leaves. 0 or -errno. */
+/* The one that was made first: 0, 1 when there is none, or -errno. */
+MUST_CHECK int store_first_key(struct store *store, struct store_key *ret_key);
+
+/* Makes every table that store_apply() writes anew from the leaves. Content cannot be: what no open
+ * approval needs is erased. 0 or -errno. */
 MUST_CHECK int store_rebuild(struct store *store);

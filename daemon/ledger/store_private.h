@@ -30,6 +30,27 @@ enum store_sql {
 	SQL_KEY_REVOKE,
 	SQL_KEY_FIND,
 	SQL_KEY_ANY,
+	SQL_KEY_FIRST,
+	SQL_APPROVAL_PUT,
+	SQL_APPROVAL_DECIDE,
+	SQL_APPROVAL_EXPIRE,
+	SQL_APPROVAL_USE,
+	SQL_APPROVAL_FIND,
+	SQL_APPROVAL_CHANGED,
+	SQL_APPROVAL_OPEN,
+	SQL_APPROVAL_DUE,
+	SQL_APPROVAL_NEXT,
+	SQL_APPROVAL_WAITS,
+	SQL_HISTORY_PUT,
+	SQL_HOLD_PUT,
+	SQL_HOLD_END,
+	SQL_HOLD_OPEN,
+	SQL_HOLD_FIND,
+	SQL_PAYLOAD_PUT,
+	SQL_PAYLOAD_FIND,
+	SQL_PAYLOAD_BYTES,
+	SQL_PAYLOAD_ERASE,
+	SQL_PAYLOAD_SWEEP,
 	SQL_COUNT_ADD,
 	_SQL_COUNT,
 };
@@ -41,7 +62,18 @@ struct store {
 	int64_t wal_room; /* bytes of the WAL's file, as far as is known */
 	int64_t decisions, would_block;
 	int64_t by_status[_DECISION_STATUS_COUNT]; /* counted since the last commit */
+	bool approvals_changed; /* by the transaction that is open, or the last one */
+	bool erased; /* content, since the WAL was last emptied */
 };
+
+/* Binds a canonical string value without quotes and escapes; anything else is NULL. 0 or -errno. */
+MUST_CHECK int store_bind_text(sqlite3_stmt *stmt, int at, struct span value);
+/* A decision that holds begins a hold. 0 or -errno. */
+MUST_CHECK int store_put_hold(struct store *store, uint64_t id, const struct leaf *leaf,
+			      const struct decision_index *index);
+/* The approvals' tables after a record of that type. 0 or -errno. */
+MUST_CHECK int store_apply_approval(struct store *store, uint64_t id, enum record_type type,
+				    const struct leaf *leaf);
 
 /* Makes what is missing in a fresh or older database. 0 or -errno. */
 MUST_CHECK int store_schema_make(sqlite3 *db, bool *ret_rebuild);

@@ -115,7 +115,7 @@ int store_put_leaf(struct store *store, const struct store_leaf *leaf)
 /* ---- index
  * ---------------------------------------------------------------------------------------- */
 
-static int bind_text(sqlite3_stmt *stmt, int at, struct span value)
+int store_bind_text(sqlite3_stmt *stmt, int at, struct span value)
 {
 	struct buf text = BUF_INIT(AICP_LEAF_BYTES_MAX);
 	int r = 0;
@@ -141,7 +141,7 @@ static int bind_column(sqlite3_stmt *stmt, enum decision_column column, struct s
 	int64_t n;
 
 	if (!decision_column_is_integer(column))
-		return bind_text(stmt, at, value);
+		return store_bind_text(stmt, at, value);
 	if (canonical_int(value, &n))
 		database_bind_int(stmt, at, n);
 	else
@@ -162,28 +162,32 @@ static void count(struct store *store, const struct decision_index *index)
 			      (would == DECISION_BLOCKED || would == DECISION_PENDING);
 }
 
-int store_put_decision(struct store *store, uint64_t id, const struct leaf *leaf)
+static int put_decision(struct store *store, uint64_t id, const struct leaf *leaf)
 {
 	sqlite3_stmt *stmt = store->stmt[SQL_DECISION_PUT];
 	struct decision_index index;
+	int r;
 
 	decision_index_read(leaf->body, &index);
 	database_bind_int(stmt, 1, (int64_t)id);
 	database_bind_int(stmt, 2, leaf->at_ns);
 	for (unsigned i = 0; i < _DECISION_COLUMN_COUNT; i++) {
-		int r = bind_column(stmt, (enum decision_column)i, index.value[i]);
-
+		r = bind_column(stmt, (enum decision_column)i, index.value[i]);
 		if (r < 0)
 			return r;
 	}
 	count(store, &index);
-	return database_step(stmt);
+	if (decision_status(index.value[DECISION_action]) != DECISION_PENDING)
+		return database_step(stmt);
+	r = database_step(stmt);
+	return r < 0 ? r : store_put_hold(store, id, leaf, &index);
 }
 
-int store_put_response(struct store *store, uint64_t id, const struct leaf *leaf)
+/* Which decision a response record belongs to; the first one of a decision counts. */
+static int put_response(struct store *store, uint64_t id, const struct leaf *leaf)
 {
 	sqlite3_stmt *stmt = store->stmt[SQL_RESPONSE_PUT];
-	int r = bind_text(stmt, 1, canonical_get(leaf->body, "execution_id"));
+	int r = store_bind_text(stmt, 1, canonical_get(leaf->body, "execution_id"));
 
 	if (r < 0)
 		return r;
@@ -191,12 +195,41 @@ int store_put_response(struct store *store, uint64_t id, const struct leaf *leaf
 	return database_step(stmt);
 }
 
-int store_put_index(struct store *store, uint64_t id, const struct leaf *leaf)
+int store_apply(struct store *store, uint64_t id, const struct leaf *leaf)
 {
-	if (span_eq_str(leaf->type, record_type_name(RECORD_DECISION)))
-		return store_put_decision(store, id, leaf);
-	if (span_eq_str(leaf->type, record_type_name(RECORD_RESPONSE)))
-		return store_put_response(store, id, leaf);
+	enum record_type type = record_type_find(leaf->type);
+
+	switch (type) {
+	case RECORD_DECISION:
+		return put_decision(store, id, leaf);
+	case RECORD_RESPONSE:
+		return put_response(store, id, leaf);
+	case RECORD_APPROVAL_REQUESTED:
+	case RECORD_APPROVAL_DECIDED:
+	case RECORD_APPROVAL_EXPIRED:
+	case RECORD_HOLD_ENDED:
+		return store_apply_approval(store, id, type, leaf);
+	case RECORD_START:
+	case RECORD_STOP:
+	case RECORD_HEARTBEAT:
+	case RECORD_POLICY_LOAD:
+	case RECORD_POLICY_REFUSED:
+	case RECORD_MODE:
+	case RECORD_LOSS:
+	case RECORD_THROTTLED:
+	case RECORD_DEGRADED:
+	case RECORD_RECOVERED:
+	case RECORD_COVERAGE_GAP:
+	case RECORD_FAIL_OPEN:
+	case RECORD_AUTH_FAILED:
+	case RECORD_ADMIN:
+	case RECORD_KEY_CREATED: /* the key's hash is in no record: its row is its own */
+	case RECORD_KEY_REVOKED:
+	case RECORD_EXPORT:
+	case RECORD_ROLLBACK:
+	case _RECORD_TYPE_COUNT:
+		break;
+	}
 	return 0;
 }
 
@@ -354,4 +387,18 @@ int store_any_key(struct store *store)
 
 	sqlite3_reset(store->stmt[SQL_KEY_ANY]);
 	return r;
+}
+
+int store_first_key(struct store *store, struct store_key *ret_key)
+{
+	sqlite3_stmt *stmt = store->stmt[SQL_KEY_FIRST];
+	char id[sizeof(ret_key->id)];
+	bool fits;
+	int r = database_row(stmt);
+
+	if (r != 0)
+		return r;
+	fits = copy(database_bytes(stmt, 0), id, sizeof(id));
+	sqlite3_reset(stmt);
+	return fits ? store_find_key(store, span_str(id), ret_key) : -EUCLEAN;
 }

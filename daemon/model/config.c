@@ -3,11 +3,13 @@
 
 #include "aicp/limits.h"
 #include "base/cleanup.h"
+#include "base/decimal.h"
 #include "base/nearest.h"
+#include "model/listen.h"
 
 #include <errno.h>
 
-enum kind { FOLDER, RUNTIME, LISTEN, MODE, FAIL, BOOL, PATHS };
+enum kind { FOLDER, RUNTIME, LISTEN, MODE, FAIL, BOOL, PATHS, HOLD, EXPIRY, UIDS };
 
 #define VALUES_FOLDER  "a folder"
 #define VALUES_RUNTIME "a folder"
@@ -16,6 +18,10 @@ enum kind { FOLDER, RUNTIME, LISTEN, MODE, FAIL, BOOL, PATHS };
 #define VALUES_FAIL    "closed or open"
 #define VALUES_BOOL    "true or false"
 #define VALUES_PATHS   "a list of paths"
+#define VALUES_HOLD    "1 to 840"
+#define VALUES_EXPIRY  "1 to 604800"
+#define VALUES_UIDS    "a list of uids"
+_Static_assert(AICP_HOLD_S_MAX == 840 && AICP_APPROVAL_EXPIRY_S_MAX == 604800, "as they say");
 
 static const struct config_key table[] = {
 #define X(member, key, kind, initial, text) {key, VALUES_##kind, initial, text},
@@ -65,6 +71,7 @@ void config_free(struct config *config)
 	free_list(&config->compliance);
 	free_list(&config->providers);
 	free_list(&config->plugins);
+	free(config->approvals_approvers.uid);
 	free(config);
 }
 
@@ -154,81 +161,19 @@ static int set_paths(struct reader *r, size_t i, const struct yaml_node *node,
 	return 0;
 }
 
-/* Decimal, no sign, no leading zero, at most max. */
-static bool read_decimal(struct span s, unsigned max, unsigned *ret_value)
-{
-	unsigned value = 0;
-
-	if (!s.n || s.n > 5 || (s.n > 1 && s.p[0] == '0'))
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return false;
-		value = value * 10 + (s.p[i] - '0');
-	}
-	if (value > max)
-		return false;
-	*ret_value = value;
-	return true;
-}
-
-static bool is_ipv4(struct span host, unsigned *ret_first)
-{
-	unsigned octet[4];
-
-	for (int i = 0; i < 4; i++) {
-		size_t dot = span_find(host, '.');
-
-		if ((dot == host.n) != (i == 3) ||
-		    !read_decimal(span_sub(host, 0, dot), 255, &octet[i]))
-			return false;
-		host = span_sub(host, dot + 1, host.n);
-	}
-	*ret_first = octet[0];
-	return true;
-}
-
-static bool is_loopback(struct span host)
-{
-	unsigned first;
-
-	if (span_eq_str(host, "localhost") || span_eq_str(host, "::1"))
-		return true;
-	return is_ipv4(host, &first) && first == 127;
-}
-
-/* HOST:PORT, an IPv6 host in brackets. */
-static bool split_listen(struct span text, struct span *ret_host, unsigned *ret_port)
-{
-	size_t colon = text.n;
-	struct span host;
-
-	while (colon > 0 && text.p[colon - 1] != ':')
-		colon--;
-	if (!colon || !read_decimal(span_sub(text, colon, text.n), 65535, ret_port) || !*ret_port)
-		return false;
-	host = span_sub(text, 0, colon - 1);
-	if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
-		host = span_sub(host, 1, host.n - 1);
-	else if (span_find(host, ':') != host.n)
-		return false;
-	*ret_host = host;
-	return host.n > 0;
-}
-
 static int set_listen(struct reader *r, size_t i, const struct yaml_node *node, char **to)
 {
 	struct config *c = r->config;
 	struct span host;
-	unsigned port;
+	uint16_t port;
 
-	if (node->kind != YAML_SCALAR || !split_listen(node->text, &host, &port))
+	if (node->kind != YAML_SCALAR || !listen_split(node->text, &host, &port))
 		return yaml_error_set(
 			r->error, r->file, node->line,
 			"`%s` wants ADDRESS:PORT with a port from 1 to 65535, for example "
 			"127.0.0.1:8642 or [::1]:8642",
 			table[i].name);
-	if (!is_loopback(host))
+	if (!listen_is_loopback(host))
 		return yaml_error_set(
 			r->error, r->file, node->line,
 			"`%s`: `%.*s` is no loopback address, and this version of aicp has no TLS "
@@ -240,7 +185,7 @@ static int set_listen(struct reader *r, size_t i, const struct yaml_node *node, 
 		return -ENOMEM;
 	memcpy(c->api_host, host.p, host.n);
 	c->api_host[host.n] = 0;
-	c->api_port = (uint16_t)port;
+	c->api_port = port;
 	return 0;
 }
 
@@ -261,6 +206,57 @@ static int read_choice(struct reader *r, size_t i, const struct yaml_node *node,
 			      table[i].name, word[0], word[1], NEAREST_ARG(near));
 }
 
+static int set_seconds(struct reader *r, size_t i, const struct yaml_node *node, unsigned max,
+		       unsigned *to)
+{
+	uint64_t value = 0;
+
+	if (node->kind != YAML_SCALAR || !decimal_read(node->text, max, &value) || !value)
+		return yaml_error_set(r->error, r->file, node->line,
+				      "`%s` must be a whole number of seconds from 1 to %u",
+				      table[i].name, max);
+	*to = (unsigned)value;
+	return 0;
+}
+
+static int set_uids(struct reader *r, size_t i, const struct yaml_node *node,
+		    struct config_uids *to)
+{
+	size_t n = 0;
+
+	if (node->kind != YAML_SEQUENCE)
+		goto bad;
+	yaml_foreach (item, node)
+		n++;
+	to->uid = calloc(n ? n : 1, sizeof(*to->uid));
+	if (!to->uid)
+		return -ENOMEM;
+	yaml_foreach (item, node) {
+		uint64_t uid = 0;
+
+		/* The last one means "no user" to the kernel. */
+		if (item->kind != YAML_SCALAR || !decimal_read(item->text, UINT32_MAX - 1, &uid)) {
+			node = item;
+			goto bad;
+		}
+		to->uid[to->n++] = (uint32_t)uid;
+	}
+	return 0;
+bad:
+	return yaml_error_set(r->error, r->file, node->line,
+			      "`%s` wants a list of user ids (numbers), one per line behind `- `; "
+			      "`id -u NAME` says a user's",
+			      table[i].name);
+}
+
+bool config_uids_has(const struct config_uids *uids, uint32_t uid)
+{
+	for (size_t i = 0; i < uids->n; i++)
+		if (uids->uid[i] == uid)
+			return true;
+	return false;
+}
+
 static int set_value(struct reader *r, size_t i, const struct yaml_node *node)
 {
 	static const char *const modes[] = {"enforce", "monitor"};
@@ -276,6 +272,12 @@ static int set_value(struct reader *r, size_t i, const struct yaml_node *node)
 		return set_listen(r, i, node, to);
 	case PATHS:
 		return set_paths(r, i, node, to);
+	case HOLD:
+		return set_seconds(r, i, node, AICP_HOLD_S_MAX, to);
+	case EXPIRY:
+		return set_seconds(r, i, node, AICP_APPROVAL_EXPIRY_S_MAX, to);
+	case UIDS:
+		return set_uids(r, i, node, to);
 	case MODE:
 		err = read_choice(r, i, node, modes, &choice);
 		if (!err)
@@ -384,7 +386,8 @@ static int read_defaults(struct reader *r)
 		int err;
 
 		/* An empty list is what there is before anything is read. */
-		if (r->line[i] || !table[i].initial || place[i].kind == PATHS)
+		if (r->line[i] || !table[i].initial || place[i].kind == PATHS ||
+		    place[i].kind == UIDS)
 			continue;
 		err = set_value(r, i, &node);
 		if (err)

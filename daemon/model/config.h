@@ -21,6 +21,12 @@ struct config_list {
 		   */
 };
 
+struct config_uids {
+	uint32_t *uid;
+	size_t n;
+};
+bool config_uids_has(const struct config_uids *uids, uint32_t uid);
+
 struct config {
 	char *state_dir; /* default /var/lib/aicp */
 	char *runtime_dir; /* default /run/aicp */
@@ -31,6 +37,9 @@ struct config {
 	enum config_fail fail; /* default closed */
 	enum config_fail fail_unsure; /* default open */
 	struct config_list policies, compliance, providers, plugins;
+	unsigned approvals_hold_seconds; /* default 600 */
+	unsigned approvals_expiry_seconds; /* default 3600 */
+	struct config_uids approvals_approvers; /* default none */
 	bool approvals_strict; /* default false */
 };
 

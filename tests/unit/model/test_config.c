@@ -44,6 +44,9 @@ static void test_defaults(void **state)
 			     c->plugins.set);
 		assert_int_equal(c->policies.n, 0);
 		assert_false(c->approvals_strict);
+		assert_int_equal(c->approvals_hold_seconds, 600);
+		assert_int_equal(c->approvals_expiry_seconds, 3600);
+		assert_int_equal(c->approvals_approvers.n, 0);
 		config_free(c);
 	}
 	config_free(NULL);
@@ -61,7 +64,8 @@ static void test_every_key(void **state)
 				 "compliance: []\n"
 				 "providers: [./p.yaml]\n"
 				 "plugins: [/plug]\n"
-				 "approvals:\n  strict: true\n");
+				 "approvals:\n  strict: true\n  hold_seconds: 840\n"
+				 "  expiry_seconds: 1\n  approvers: [0, 1000, 4294967294]\n");
 
 	(void)state;
 	assert_string_equal(c->state_dir, "/srv/state");
@@ -79,6 +83,12 @@ static void test_every_key(void **state)
 	assert_string_equal(c->providers.item[0], "/etc/aicp/./p.yaml");
 	assert_string_equal(c->plugins.item[0], "/plug");
 	assert_true(c->approvals_strict);
+	assert_int_equal(c->approvals_hold_seconds, 840);
+	assert_int_equal(c->approvals_expiry_seconds, 1);
+	assert_int_equal(c->approvals_approvers.n, 3);
+	assert_true(config_uids_has(&c->approvals_approvers, 1000));
+	assert_true(config_uids_has(&c->approvals_approvers, 4294967294u));
+	assert_false(config_uids_has(&c->approvals_approvers, 1));
 	config_free(c);
 }
 
@@ -94,7 +104,7 @@ static void test_table(void **state)
 		if (k->initial)
 			buf_printf(&text, "%s: %s\n", k->name, k->initial);
 	}
-	assert_int_equal(n, 11);
+	assert_int_equal(n, 14);
 	config_free(parse(buf_str(&text)));
 	buf_deinit(&text);
 }
@@ -163,6 +173,28 @@ static void test_refused(void **state)
 		{"api: {listen: 127.0.0.1:1}\napi.listen: 127.0.0.1:2",
 		 "c.yaml:2: `api.listen` is set twice (first in line 1); keep one"},
 		{"approvals: {quorum: 2}", "c.yaml:1: there is no key `approvals.quorum`"},
+		{"approvals: {hold_seconds: 0}", "c.yaml:1: `approvals.hold_seconds` must be a "
+						 "whole number of seconds from 1 to 840"},
+		{"approvals.hold_seconds: 841", "c.yaml:1: `approvals.hold_seconds` must be a "
+						"whole number of seconds from 1 to 840"},
+		{"approvals.hold_seconds: 1m", "c.yaml:1: `approvals.hold_seconds` must be a whole "
+					       "number of seconds from 1 to 840"},
+		{"approvals.hold_seconds: [1]", "c.yaml:1: `approvals.hold_seconds` must be a "
+						"whole number of seconds from 1 to 840"},
+		{"approvals.expiry_seconds: 604801", "c.yaml:1: `approvals.expiry_seconds` must be "
+						     "a whole number of seconds from 1 to 604800"},
+		{"approvals.approvers: 1000",
+		 "c.yaml:1: `approvals.approvers` wants a list of user ids (numbers), one per line "
+		 "behind `- `; `id -u NAME` says a user's"},
+		{"approvals.approvers:\n  - 1000\n  - alice",
+		 "c.yaml:3: `approvals.approvers` wants a list of user ids (numbers), one per line "
+		 "behind `- `; `id -u NAME` says a user's"},
+		{"approvals.approvers: [4294967295]",
+		 "c.yaml:1: `approvals.approvers` wants a list of user ids (numbers), one per line "
+		 "behind `- `; `id -u NAME` says a user's"},
+		{"approvals.approvers: [-1]",
+		 "c.yaml:1: `approvals.approvers` wants a list of user ids (numbers), one per line "
+		 "behind `- `; `id -u NAME` says a user's"},
 		{"approvals: {strict: yes}",
 		 "c.yaml:1: `approvals.strict` must be true or false, without quotes"},
 		{"mode: enforced",
