@@ -9,10 +9,6 @@
 
 #include <errno.h>
 
-/* Ten minutes, and an hour. */
-#define HOLD_MS	  600000
-#define EXPIRY_MS 3600000
-
 DEFINE_FREEP(struct role_bundle, role_bundle_free)
 
 /* A bundle on its way to being the rules. */
@@ -87,8 +83,8 @@ static void adopt(struct engine_role *er, struct load *load)
 	er->mode = load->config->mode;
 	er->fail = load->config->fail;
 	er->rootless = load->bundle->rootless;
-	er->hold_ms = HOLD_MS;
-	er->expiry_ms = EXPIRY_MS;
+	er->hold_ms = (int64_t)load->config->approvals_hold_seconds * 1000;
+	er->expiry_ms = (int64_t)load->config->approvals_expiry_seconds * 1000;
 	_Static_assert(sizeof(er->key) == sizeof(load->bundle->key), "one key");
 	memcpy(er->key, load->bundle->key, sizeof(er->key));
 	lane_set_rules(er);

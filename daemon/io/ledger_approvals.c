@@ -73,16 +73,49 @@ void ledger_role_tell(struct ledger_role *lr)
 		note_untold(ledger_approvals_news(lr->ledger, send_approval, lr));
 }
 
-void ledger_role_new_engine(struct ledger_role *lr, const struct asker *from)
+/* The holds that the engine says it has. */
+struct alive {
+	const struct json *json;
+	uint32_t holds;
+};
+
+static bool is_alive(void *data, struct span execution_id)
+{
+	const struct alive *alive = data;
+
+	json_foreach (t, alive->json, alive->holds)
+		if (json_string_eq(alive->json, t, execution_id))
+			return true;
+	return false;
+}
+
+static int refuse_dead(struct ledger_role *lr, struct span payload)
+{
+	struct fields f;
+	struct alive alive = {.json = &f.json};
+	int r = fields_open(&f, payload);
+
+	if (r == PARSE_DONE) {
+		alive.holds = json_get(&f.json, 0, "holds");
+		r = alive.holds != JSON_NONE && f.json.token[alive.holds].kind == JSON_ARRAY
+			    ? ledger_refuse_holds(lr->ledger, ledger_role_now(),
+						  reason_code(REASON_ENGINE_RESTARTED), is_alive,
+						  &alive)
+			    : -EPROTO;
+	}
+	fields_close(&f);
+	return r > 0 ? -EPROTO : r;
+}
+
+void ledger_role_engine_here(struct ledger_role *lr, const struct asker *from, struct span payload)
 {
 	int r;
 
 	ledger_role_commit(lr);
-	r = ledger_refuse_holds(lr->ledger, ledger_role_now(),
-				reason_code(REASON_ENGINE_RESTARTED));
+	r = refuse_dead(lr, payload);
 	if (r < 0)
 		log_say(LOG_ERROR, "holds",
-			"the end of the holds before this engine cannot be recorded: %s",
+			"the end of holds that nobody holds any more cannot be recorded: %s",
 			strerror(-r));
 	ledger_role_tell_open(lr);
 	buf_clear(&lr->out);

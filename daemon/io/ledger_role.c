@@ -312,11 +312,9 @@ static void take(struct peer *peer, struct link_message *message)
 	} else if (message->type == LINK_ASK) {
 		ledger_role_ask(lr, &from, message->payload);
 	} else if (message->type == LINK_APPROVALS) {
-		ledger_role_new_engine(lr, &from);
+		ledger_role_engine_here(lr, &from, message->payload);
 	} else if (message->type == LINK_PEER) {
-		/* It may be an engine that lived on while the ledger was started again. */
-		if (role_take_peer(message, peers, 2) == LINK_ENGINE)
-			ledger_role_tell_open(lr);
+		role_take_peer(message, peers, 2);
 	} else {
 		loop_stop(lr->loop, 0);
 	}

@@ -57,7 +57,7 @@ void ledger_role_settle(struct ledger_role *lr);
 /* LINK_ASK. */
 void ledger_role_ask(struct ledger_role *lr, const struct asker *from, struct span payload);
 /* LINK_APPROVALS. */
-void ledger_role_new_engine(struct ledger_role *lr, const struct asker *from);
+void ledger_role_engine_here(struct ledger_role *lr, const struct asker *from, struct span payload);
 /* LINK_COMMAND. */
 void ledger_role_command(struct ledger_role *lr, const struct asker *from, struct span payload);
 /* LINK_QUERY {"op": "content"}. */

@@ -53,8 +53,9 @@ enum link_type {
 	/* engine ⇄ ledger, about approvals */
 	LINK_ASK = 37, /* raw, see io/question.h: body of approval.requested and what approvers
 			  see; answered by LINK_DURABLE or LINK_FAILED */
-	LINK_APPROVALS = 38, /* {}: a new engine is here. Ends all holds that have no end yet; one
-				LINK_APPROVAL for each that is open, then LINK_APPROVALS_END */
+	LINK_APPROVALS = 38, /* {"holds": [execution_id, ...]}: an engine is here, with these
+				holds. All others without an end are ended; one LINK_APPROVAL for
+				each that is open, then LINK_APPROVALS_END */
 	LINK_APPROVAL = 39, /* {"approval_id": .., "state": .., ...}: as it is now */
 	LINK_APPROVALS_END = 40,
 	/* api → engine */

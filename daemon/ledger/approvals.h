@@ -51,10 +51,14 @@ MUST_CHECK int ledger_decide(struct ledger *ledger, struct ledger_time now,
  * it does not open, or -errno. */
 MUST_CHECK int ledger_content(struct ledger *ledger, struct span approval_id, struct buf *out);
 
-/* Records for every hold without an end that it was refused: whoever held it is gone. 0 or -errno.
+/* Does the engine still hold that execution? */
+typedef bool (*ledger_alive_fn)(void *data, struct span execution_id);
+
+/* Records for every hold without an end that nobody holds any more that it was refused. 0 or
+ * -errno.
  */
 MUST_CHECK int ledger_refuse_holds(struct ledger *ledger, struct ledger_time now,
-				   const char *reason);
+				   const char *reason, ledger_alive_fn alive, void *data);
 
 /* One approval as the engine is told of it; spans live during the call. */
 struct ledger_approval {

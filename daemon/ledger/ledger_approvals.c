@@ -260,17 +260,21 @@ struct ends {
 	size_t end[ENDS_MAX];
 	unsigned n;
 	struct buf bodies;
+	/* of holds */
 	int64_t now_ns;
 	const char *reason;
+	ledger_alive_fn alive;
+	void *data;
 };
 
+/* 1: no more fit. */
 static int end_body(struct ends *e, enum record_type type)
 {
 	if (e->bodies.err)
 		return e->bodies.err;
 	e->item[e->n] = (struct ledger_item){.type = type, .essential = true};
 	e->end[e->n++] = e->bodies.n;
-	return 0;
+	return e->n == ENDS_MAX;
 }
 
 static int end_approval(void *data, const struct store_approval *a)
@@ -292,6 +296,8 @@ static int end_hold(void *data, const struct store_hold *hold)
 	struct json_write w;
 	int64_t held_ns = e->now_ns > hold->begun_ns ? e->now_ns - hold->begun_ns : 0;
 
+	if (e->alive(e->data, hold->execution_id))
+		return 0;
 	json_write_init(&w, &e->bodies, true);
 	json_write_object(&w, NULL);
 	json_write_string(&w, "approval_id", hold->approval_id);
@@ -315,9 +321,9 @@ static int write_ends(struct ledger *l, struct ledger_time now, struct ends *e)
 int ledger_expire(struct ledger *l, struct ledger_time now)
 {
 	struct ends e = {.bodies = BUF_INIT(1u << 20)};
-	int r = store_approvals_due(l->store, wall_ms(now), ENDS_MAX, end_approval, &e);
+	int r = store_approvals_due(l->store, wall_ms(now), end_approval, &e);
 
-	if (r == 0)
+	if (r >= 0)
 		r = write_ends(l, now, &e);
 	buf_deinit(&e.bodies);
 	if (r < 0)
@@ -327,7 +333,8 @@ int ledger_expire(struct ledger *l, struct ledger_time now)
 	return r;
 }
 
-int ledger_refuse_holds(struct ledger *l, struct ledger_time now, const char *reason)
+int ledger_refuse_holds(struct ledger *l, struct ledger_time now, const char *reason,
+			ledger_alive_fn alive, void *data)
 {
 	unsigned n;
 	int r;
@@ -336,10 +343,15 @@ int ledger_refuse_holds(struct ledger *l, struct ledger_time now, const char *re
 		return -EIO;
 	do {
 		struct ends e = {
-			.bodies = BUF_INIT(1u << 20), .now_ns = now.wall_ns, .reason = reason};
+			.bodies = BUF_INIT(1u << 20),
+			.now_ns = now.wall_ns,
+			.reason = reason,
+			.alive = alive,
+			.data = data,
+		};
 
-		r = store_holds_open(l->store, ENDS_MAX, end_hold, &e);
-		if (r == 0)
+		r = store_holds_open(l->store, end_hold, &e);
+		if (r >= 0)
 			r = write_ends(l, now, &e);
 		for (unsigned i = 0; i < e.n && r == 0; i++)
 			r = e.item[i].outcome ? -EINVAL : 0;

@@ -255,13 +255,11 @@ int store_approvals_open(struct store *store, int64_t now_ms, store_approval_fn 
 	return each_approval(store->stmt[SQL_APPROVAL_OPEN], fn, data, &n);
 }
 
-int store_approvals_due(struct store *store, int64_t now_ms, unsigned limit, store_approval_fn fn,
-			void *data)
+int store_approvals_due(struct store *store, int64_t now_ms, store_approval_fn fn, void *data)
 {
 	unsigned n;
 
 	database_bind_int(store->stmt[SQL_APPROVAL_DUE], 1, now_ms);
-	database_bind_int(store->stmt[SQL_APPROVAL_DUE], 2, limit);
 	return each_approval(store->stmt[SQL_APPROVAL_DUE], fn, data, &n);
 }
 
@@ -342,11 +340,10 @@ int store_hold_find(struct store *store, struct span execution_id, store_hold_fn
 	return r == 0 && !n ? 1 : r;
 }
 
-int store_holds_open(struct store *store, unsigned limit, store_hold_fn fn, void *data)
+int store_holds_open(struct store *store, store_hold_fn fn, void *data)
 {
 	unsigned n;
 
-	database_bind_int(store->stmt[SQL_HOLD_OPEN], 1, limit);
 	return each_hold(store->stmt[SQL_HOLD_OPEN], fn, data, &n);
 }
 

@@ -31,9 +31,9 @@ MUST_CHECK int store_approvals_changed(struct store *store, uint64_t after, stor
 /* Those that wait, are approved and not used, or are rejected, and are not over at that time. */
 MUST_CHECK int store_approvals_open(struct store *store, int64_t now_ms, store_approval_fn fn,
 				    void *data);
-/* At most limit of those that have to expire. */
-MUST_CHECK int store_approvals_due(struct store *store, int64_t now_ms, unsigned limit,
-				   store_approval_fn fn, void *data);
+/* Those that have to expire. */
+MUST_CHECK int store_approvals_due(struct store *store, int64_t now_ms, store_approval_fn fn,
+				   void *data);
 /* When the next one expires; INT64_MAX: none does. 0 or -errno. */
 MUST_CHECK int store_approvals_next(struct store *store, int64_t *ret_expires_ms);
 
@@ -59,8 +59,8 @@ typedef int (*store_hold_fn)(void *data, const struct store_hold *hold);
 /* As store_approval_find(). */
 MUST_CHECK int store_hold_find(struct store *store, struct span execution_id, store_hold_fn fn,
 			       void *data);
-/* At most limit, the oldest first. */
-MUST_CHECK int store_holds_open(struct store *store, unsigned limit, store_hold_fn fn, void *data);
+/* The oldest first. 0, what fn returned, or -errno. */
+MUST_CHECK int store_holds_open(struct store *store, store_hold_fn fn, void *data);
 
 /* Sealed content of an approval. 0; find: 1 when there is none (any more); or -errno. */
 MUST_CHECK int store_payload_put(struct store *store, struct span approval_id, struct span sealed);

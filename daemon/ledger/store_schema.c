@@ -108,7 +108,7 @@ const char *const store_sql_text[_SQL_COUNT] = {
 	[SQL_APPROVAL_OPEN] = "SELECT " APPROVAL_COLUMNS " FROM approval"
 		" WHERE state IN ('pending', 'approved', 'rejected') AND expires_ms > ?1",
 	[SQL_APPROVAL_DUE] = "SELECT " APPROVAL_COLUMNS " FROM approval"
-		" WHERE state IN ('pending', 'approved') AND expires_ms <= ?1 LIMIT ?2",
+		" WHERE state IN ('pending', 'approved') AND expires_ms <= ?1",
 	[SQL_APPROVAL_NEXT] = "SELECT min(expires_ms) FROM approval"
 		" WHERE state IN ('pending', 'approved')",
 	[SQL_APPROVAL_WAITS] = "SELECT count(*), coalesce(sum(uid = ?1), 0) FROM approval"
@@ -119,7 +119,7 @@ const char *const store_sql_text[_SQL_COUNT] = {
 	[SQL_HOLD_END] = "UPDATE hold SET ended = ?2, ended_ns = ?3, outcome = ?4, reason = ?5"
 		" WHERE execution_id = ?1 AND ended IS NULL",
 	[SQL_HOLD_OPEN] = "SELECT execution_id, approval_id, request_digest, begun_ns FROM hold"
-		" WHERE ended IS NULL ORDER BY begun LIMIT ?1",
+		" WHERE ended IS NULL ORDER BY begun",
 	[SQL_HOLD_FIND] = "SELECT execution_id, approval_id, request_digest, begun_ns FROM hold"
 		" WHERE execution_id = ?1 AND ended IS NULL",
 	[SQL_PAYLOAD_PUT] = "INSERT INTO payload(approval_id, bytes, sealed) VALUES (?1, ?2, ?3)",

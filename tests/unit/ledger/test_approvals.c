@@ -76,8 +76,20 @@ static unsigned open_holds(struct fixture *f)
 {
 	unsigned n = 0;
 
-	assert_int_equal(store_holds_open(f->ledger->store, 100, count_hold, &n), 0);
+	assert_int_equal(store_holds_open(f->ledger->store, count_hold, &n), 0);
 	return n;
+}
+
+static bool nobody(void *data, struct span execution_id)
+{
+	(void)data;
+	(void)execution_id;
+	return false;
+}
+
+static int refuse_all(struct fixture *f)
+{
+	return ledger_refuse_holds(f->ledger, f->now, "engine-restarted", nobody, NULL);
 }
 
 static void one_approval_lets_one_request_out(void **state)
@@ -369,7 +381,7 @@ static void everything_survives_a_crash(void **state)
 	assert_int_equal(open_holds(f), 2);
 	assert_true(has_content(f, 1));
 	/* The engine is a new one too: nobody holds these any more. */
-	assert_int_equal(ledger_refuse_holds(f->ledger, f->now, "engine-restarted"), 0);
+	assert_int_equal(refuse_all(f), 0);
 	assert_int_equal(open_holds(f), 0);
 	assert_int_equal(fixture_end(f, 2, 0, "released"), LEDGER_E_NOT_APPROVED);
 	/* The approval itself stands, for a retry. */
@@ -384,6 +396,31 @@ static void everything_survives_a_crash(void **state)
 	assert_int_equal(state_of(f, 1), APPROVAL_EXPIRED);
 }
 
+static bool is_second(void *data, struct span execution_id)
+{
+	(void)data;
+	return span_eq_str(execution_id, "000000000000000000001002");
+}
+
+/* The ledger was restarted, and the engine was not. */
+static void a_hold_that_is_alive_goes_on(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(fixture_open(f), 0);
+	for (unsigned i = 1; i <= 3; i++) {
+		assert_int_equal(fixture_ask(f, i, 1000, 1000), 0);
+		assert_int_equal(fixture_hold(f, i, 0, i), 0);
+		assert_int_equal(fixture_decide(f, i, true), LEDGER_DECISION_DONE);
+	}
+	restart(f);
+	assert_int_equal(
+		ledger_refuse_holds(f->ledger, f->now, "engine-restarted", is_second, NULL), 0);
+	assert_int_equal(open_holds(f), 1);
+	assert_int_equal(fixture_end(f, 1, 0, "released"), LEDGER_E_NOT_APPROVED);
+	assert_int_equal(fixture_end(f, 2, 0, "released"), 0);
+}
+
 /* More holds than one transaction ends. */
 static void all_holds_of_a_dead_engine_end(void **state)
 {
@@ -394,8 +431,8 @@ static void all_holds_of_a_dead_engine_end(void **state)
 	assert_int_equal(fixture_ask(f, 1, 1000, 1000), 0);
 	for (unsigned i = 0; i < 200; i++)
 		assert_int_equal(fixture_hold(f, 1, i, 1), 0);
-	assert_int_equal(ledger_refuse_holds(f->ledger, f->now, "engine-restarted"), 0);
-	assert_int_equal(store_holds_open(f->ledger->store, 300, count_hold, &n), 0);
+	assert_int_equal(refuse_all(f), 0);
+	assert_int_equal(store_holds_open(f->ledger->store, count_hold, &n), 0);
 	assert_int_equal(n, 0);
 }
 
@@ -731,6 +768,7 @@ int main(void)
 		TEST(the_clock_is_set),
 		TEST(many_expire_at_once),
 		TEST(everything_survives_a_crash),
+		TEST(a_hold_that_is_alive_goes_on),
 		TEST(all_holds_of_a_dead_engine_end),
 		TEST(content_goes_with_the_question),
 		TEST(erased_content_leaves_the_files),
