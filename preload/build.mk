@@ -37,9 +37,9 @@ $(B)/unit/preload/%: private EXTRA_CFLAGS += -iquote .
 # Over the real library.
 $(B)/unit/preload/test_openssl: private EXTRA_LDFLAGS += -lssl
 
-# Programs for tests/lab/test_shim.sh and tests/bench/bench_shim.sh.
+# Programs for tests/lab/test_shim*.sh and tests/bench/bench_shim.sh.
 build/shim/%: tests/lab/shim/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -Wall -Wextra $(WERROR) -Iinclude -O1 -g -MMD -MP -o $@ $< -lssl -lcrypto -lpthread
-check: build/shim/fake_engine build/shim/client
+check: build/shim/fake_engine build/shim/client build/shim/held
 -include $(wildcard build/shim/*.d build/release/preload/*.d build/release/*.d)

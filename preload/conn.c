@@ -12,6 +12,7 @@
 
 void conn_end(struct conn *c)
 {
+	conn_let_go(c);
 	if (c->big)
 		arena_unmap(c->bytes, c->cap);
 	arena_unmap(c, CONN_BYTES);
@@ -127,6 +128,12 @@ void conn_reset_request(struct conn *c)
 
 size_t conn_pending(struct conn *c)
 {
+	if (atomic_load_explicit(&c->phase, memory_order_acquire) == CONN_HELD &&
+	    !lock_mine(&c->lock)) {
+		lock_take(&c->lock);
+		conn_settle(c);
+		lock_drop(&c->lock);
+	}
 	/* Also from inside a call of ours: a look at two words. */
 	return c->queue_n - c->queue_at;
 }

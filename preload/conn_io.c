@@ -205,8 +205,15 @@ static struct conn_result write_once(struct conn *c, const uint8_t *p, size_t n)
 		return flush_again(c, n);
 	case CONN_SKIP:
 		return skip(c, p, n);
+	case CONN_HELD:
+		conn_settle(c);
+		if (phase_of(c) == CONN_HELD)
+			conn_interrupt(c);
+		return success(0);
 	case CONN_ANSWERED:
 		return success(n);
+	case CONN_DEAD:
+		return (struct conn_result){.outcome = CONN_NEVER};
 	case CONN_OPEN:
 		break;
 	}
@@ -297,8 +304,12 @@ static struct conn_result read_once(struct conn *c, void *p, size_t n, bool peek
 	 * well. */
 	if (phase_of(c) == CONN_FLUSH)
 		(void)send_judged(c);
+	conn_settle(c);
 	if (c->queue_at < c->queue_n)
 		return serve(c, p, n, peek);
+	/* Nothing was sent yet, so that nothing comes that would have to be taken out. */
+	if (phase_of(c) == CONN_HELD)
+		return use_real();
 	if (c->interim && c->sent == c->n) {
 		int r = drop_interim(c);
 

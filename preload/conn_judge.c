@@ -34,7 +34,17 @@ static enum conn_phase after_kind(enum aicp_shim_kind kind)
 	return CONN_OPEN;
 }
 
-static void pass(struct conn *c, enum aicp_shim_kind kind)
+/* What we did not yet tell the program, the server will tell it. */
+static void expect_server(struct conn *c)
+{
+	c->interim = c->continued && c->queue_at;
+	c->interim_n = 0;
+	if (!c->queue_at)
+		c->queue_n = 0;
+	c->continued = false;
+}
+
+void conn_pass(struct conn *c, enum aicp_shim_kind kind)
 {
 	c->after = after_kind(kind);
 	/* A framing that failed for good has no end to look for. */
@@ -43,16 +53,11 @@ static void pass(struct conn *c, enum aicp_shim_kind kind)
 	if (c->after == CONN_SKIP && c->http.state == HTTP_ENDED)
 		c->after = CONN_COLLECT;
 	c->http.unlimited = true;
-	/* What we did not yet tell the program, the server will tell it. */
-	c->interim = c->continued && c->queue_at;
-	c->interim_n = 0;
-	if (!c->queue_at)
-		c->queue_n = 0;
-	c->continued = false;
+	expect_server(c);
 	set_phase(c, CONN_FLUSH);
 }
 
-static void answer(struct conn *c, const uint8_t *p, size_t n)
+void conn_answer(struct conn *c, const uint8_t *p, size_t n)
 {
 	int fd = conn_socket(c);
 
@@ -63,16 +68,16 @@ static void answer(struct conn *c, const uint8_t *p, size_t n)
 	set_phase(c, CONN_ANSWERED);
 	/* The program may be about to wait for the socket; this makes it readable, and tells the
 	 * peer nothing. */
-	if (fd >= 0)
+	if (fd >= 0 && !c->quiet)
 		(void)os_shutdown_read(fd);
 }
 
-static void answer_locally(struct conn *c, enum decide_reply reply)
+void conn_answer_locally(struct conn *c, enum decide_reply reply)
 {
 	size_t n = answer_make((char *)c->verdict, sizeof(c->verdict), c->entry.shape,
 			       c->entry.shape_n, decide_text(reply));
 
-	answer(c, c->verdict, n);
+	conn_answer(c, c->verdict, n);
 }
 
 static bool read_all(int fd, uint8_t *p, size_t n)
@@ -95,11 +100,11 @@ static bool read_all(int fd, uint8_t *p, size_t n)
 static bool rewrite(struct conn *c, const struct link_answer *body)
 {
 	const size_t head_n = c->http.head_bytes;
-	const size_t cap = (head_n + REFRAME_HEAD_GROWTH + body->n + 0xffff) & ~(size_t)0xffff;
+	const size_t cap = (head_n + REFRAME_HEAD_GROWTH + body->body_n + 0xffff) & ~(size_t)0xffff;
 	uint8_t *p = arena_map(cap);
-	size_t n = p ? reframe_head(c->bytes, head_n, body->n, p) : 0;
+	size_t n = p ? reframe_head(c->bytes, head_n, body->body_n, p) : 0;
 
-	if (!n || !read_all(body->body, p + n, body->n)) {
+	if (!n || !read_all(body->body, p + n, body->body_n)) {
 		arena_unmap(p, cap);
 		return false;
 	}
@@ -107,7 +112,7 @@ static bool rewrite(struct conn *c, const struct link_answer *body)
 		arena_unmap(c->bytes, c->cap);
 	c->bytes = p;
 	c->cap = cap;
-	c->n = n + body->n;
+	c->n = n + body->body_n;
 	c->big = true;
 	return true;
 }
@@ -147,12 +152,12 @@ static enum decide_reply ask(struct conn *c, enum aicp_shim_kind kind,
 
 void conn_judge(struct conn *c, enum aicp_shim_kind kind)
 {
-	struct link_answer got = {.body = -1};
+	struct link_answer got = {.body = -1, .engine = -1};
 	enum decide_reply reply;
 
 	/* The operator may have taken the host out of the table since. */
 	if (!governed_find(c->host, &c->entry)) {
-		pass(c, kind);
+		conn_pass(c, kind);
 		return;
 	}
 	reply = ask(c, kind, &got);
@@ -160,21 +165,33 @@ void conn_judge(struct conn *c, enum aicp_shim_kind kind)
 	case DECIDE_PASS:
 		if (!decide_is_verdict(reply))
 			atomic_fetch_add_explicit(&unjudged, 1, memory_order_relaxed);
-		pass(c, kind);
+		conn_pass(c, kind);
 		break;
 	case DECIDE_ANSWER:
-		answer(c, c->verdict + sizeof(struct aicp_shim_verdict), got.n);
+		conn_answer(c, c->verdict + sizeof(struct aicp_shim_verdict), got.n);
 		break;
 	case DECIDE_REWRITE:
 		if (kind == AICP_SHIM_KIND_NONE && rewrite(c, &got))
-			pass(c, kind);
+			conn_pass(c, kind);
 		else
-			answer_locally(c, DECIDE_REPLY_NO_ROOM);
+			conn_answer_locally(c, DECIDE_REPLY_NO_ROOM);
+		break;
+	case DECIDE_HOLD:
+		if (kind != AICP_SHIM_KIND_NONE) {
+			conn_answer_locally(c, DECIDE_REPLY_GARBAGE);
+		} else if (got.body >= 0 && !rewrite(c, &got)) {
+			conn_answer_locally(c, DECIDE_REPLY_NO_ROOM);
+		} else {
+			expect_server(c);
+			conn_hold(c, &got);
+		}
 		break;
 	case DECIDE_LOCAL:
-		answer_locally(c, reply);
+		conn_answer_locally(c, reply);
 		break;
 	}
 	if (got.body >= 0)
 		(void)os_close(got.body);
+	if (got.engine >= 0)
+		(void)os_close(got.engine);
 }

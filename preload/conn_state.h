@@ -15,6 +15,8 @@ enum conn_phase {
 	CONN_FLUSH, /* judged bytes are on their way; the phase behind it is in .after */
 	CONN_SKIP, /* the rest of a request that is over a limit and was let pass all the same */
 	CONN_OPEN, /* let pass unseen by the engine's word: monitor mode, unreadable */
+	CONN_HELD, /* put aside until people decide */
+	CONN_DEAD, /* the server is gone, or the stream is broken: sends nothing */
 	CONN_ANSWERED,
 };
 
@@ -41,6 +43,9 @@ struct conn {
 	bool interim; /* so the server's own "100 Continue" is to be taken out */
 	size_t interim_n; /* of it, so far in early */
 
+	struct hold *hold; /* with CONN_HELD; its answer may be what is queued */
+	bool quiet; /* the socket is somebody else's business too: leave it as it is */
+
 	char host[AICP_HOST_BYTES_MAX + 1];
 	struct table_entry entry;
 	uint8_t verdict[LINK_VERDICT_BYTES_MAX + 1];
@@ -63,5 +68,20 @@ int conn_socket(struct conn *c);
 bool conn_reserve(struct conn *c, size_t n);
 /* Forgets the request: the next one begins. */
 void conn_reset_request(struct conn *c);
-/* Asks the engine; afterwards the phase is CONN_FLUSH or CONN_ANSWERED. */
+/* Asks the engine; afterwards the phase is CONN_FLUSH, CONN_HELD or CONN_ANSWERED. */
 void conn_judge(struct conn *c, enum aicp_shim_kind kind);
+
+/* What was judged may leave (CONN_FLUSH); or p, which stays where it is, is served (CONN_ANSWERED);
+ * or an answer of our own is. */
+void conn_pass(struct conn *c, enum aicp_shim_kind kind);
+void conn_answer(struct conn *c, const uint8_t *p, size_t n);
+void conn_answer_locally(struct conn *c, enum decide_reply reply);
+
+/* The first verdict was to wait for people. */
+void conn_hold(struct conn *c, const struct link_answer *got);
+/* With CONN_HELD: what became of it is what the connection is in now. */
+void conn_settle(struct conn *c);
+/* The program writes while it waits. */
+void conn_interrupt(struct conn *c);
+/* Gives the hold up, or frees what is left of it. */
+void conn_let_go(struct conn *c);

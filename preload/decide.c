@@ -11,6 +11,8 @@ enum decide_action decide(struct decide_mode mode, enum decide_reply reply)
 		return DECIDE_ANSWER;
 	case DECIDE_REPLY_REWRITE:
 		return DECIDE_REWRITE;
+	case DECIDE_REPLY_HOLD:
+		return DECIDE_HOLD;
 	case DECIDE_REPLY_ABSENT:
 	case DECIDE_REPLY_REFUSED:
 	case DECIDE_REPLY_HUNG:
@@ -29,6 +31,7 @@ const char *decide_text(enum decide_reply reply)
 	case DECIDE_REPLY_PASS:
 	case DECIDE_REPLY_ANSWER:
 	case DECIDE_REPLY_REWRITE:
+	case DECIDE_REPLY_HOLD:
 		break;
 	case DECIDE_REPLY_ABSENT:
 		return "the aicp daemon is not running (nobody listens on its shim.sock); "

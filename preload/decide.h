@@ -10,6 +10,7 @@ enum decide_reply {
 	DECIDE_REPLY_PASS,
 	DECIDE_REPLY_ANSWER,
 	DECIDE_REPLY_REWRITE,
+	DECIDE_REPLY_HOLD, /* people are asked; a second verdict follows */
 	DECIDE_REPLY_ABSENT, /* no socket, or nobody listens */
 	DECIDE_REPLY_REFUSED, /* the socket may not be reached: permissions, a sandbox */
 	DECIDE_REPLY_HUNG, /* no verdict within AICP_SHIM_WAIT_MS */
@@ -22,6 +23,7 @@ enum decide_reply {
 enum decide_action {
 	DECIDE_PASS, /* send the judged bytes */
 	DECIDE_ANSWER, /* serve the engine's answer */
+	DECIDE_HOLD, /* wait for the second verdict */
 	DECIDE_REWRITE, /* send the engine's body under the program's head */
 	DECIDE_LOCAL, /* serve an answer of our own that says what is wrong with the engine */
 };
@@ -38,7 +40,7 @@ enum decide_action decide(struct decide_mode mode, enum decide_reply reply);
 static inline bool decide_is_verdict(enum decide_reply reply)
 {
 	return reply == DECIDE_REPLY_PASS || reply == DECIDE_REPLY_ANSWER ||
-	       reply == DECIDE_REPLY_REWRITE;
+	       reply == DECIDE_REPLY_REWRITE || reply == DECIDE_REPLY_HOLD;
 }
 
 /* What a person has to know, in plain ASCII without quotes; reply is no verdict. */

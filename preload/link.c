@@ -4,36 +4,46 @@
 
 #include "os.h"
 
-#include <poll.h>
 #include <string.h>
 #include <sys/uio.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the wire is little-endian");
 
-enum decide_reply link_read_verdict(const uint8_t *message, size_t n, size_t *ret_n)
+/* Bytes that can be served. */
+static bool is_answer(const struct aicp_shim_verdict *v, const uint8_t *answer)
+{
+	return v->answer_bytes >= 16 && memcmp(answer, "HTTP/1.", 7) == 0;
+}
+
+enum decide_reply link_read_verdict(const uint8_t *message, size_t n, struct link_answer *answer)
 {
 	struct aicp_shim_verdict v;
-	const uint8_t *answer = message + sizeof(v);
+	const uint8_t *bytes = message + sizeof(v);
 
 	if (n < sizeof(v) || n > LINK_VERDICT_BYTES_MAX)
 		return DECIDE_REPLY_GARBAGE;
 	memcpy(&v, message, sizeof(v));
 	if (v.magic != AICP_SHIM_MAGIC || v.version != AICP_SHIM_VERSION ||
-	    v.type != AICP_SHIM_VERDICT || v.extra || v.answer_bytes != n - sizeof(v) ||
-	    (v.body_bytes && v.action != AICP_SHIM_REWRITE))
+	    v.type != AICP_SHIM_VERDICT || v.answer_bytes != n - sizeof(v) ||
+	    v.body_bytes > AICP_SHIM_REQUEST_BYTES_MAX)
 		return DECIDE_REPLY_GARBAGE;
-	if (v.action == AICP_SHIM_PASS && !v.answer_bytes)
-		return DECIDE_REPLY_PASS;
-	if (v.action == AICP_SHIM_REWRITE && !v.answer_bytes && v.body_bytes &&
-	    v.body_bytes <= AICP_SHIM_REQUEST_BYTES_MAX) {
-		*ret_n = v.body_bytes;
-		return DECIDE_REPLY_REWRITE;
+	answer->n = v.answer_bytes;
+	answer->body_n = v.body_bytes;
+	answer->wait_ms = v.extra;
+	switch (v.action) {
+	case AICP_SHIM_PASS:
+		return v.answer_bytes || v.body_bytes || v.extra ? DECIDE_REPLY_GARBAGE
+								 : DECIDE_REPLY_PASS;
+	case AICP_SHIM_REWRITE:
+		return v.answer_bytes || !v.body_bytes || v.extra ? DECIDE_REPLY_GARBAGE
+								  : DECIDE_REPLY_REWRITE;
+	case AICP_SHIM_ANSWER:
+		return v.body_bytes || v.extra || !is_answer(&v, bytes) ? DECIDE_REPLY_GARBAGE
+									: DECIDE_REPLY_ANSWER;
+	case AICP_SHIM_HOLD:
+		return v.extra && is_answer(&v, bytes) ? DECIDE_REPLY_HOLD : DECIDE_REPLY_GARBAGE;
 	}
-	if (v.action != AICP_SHIM_ANSWER || v.answer_bytes < 16 ||
-	    memcmp(answer, "HTTP/1.", 7) != 0)
-		return DECIDE_REPLY_GARBAGE;
-	*ret_n = v.answer_bytes;
-	return DECIDE_REPLY_ANSWER;
+	return DECIDE_REPLY_GARBAGE;
 }
 
 static enum decide_reply reply_of_errno(long r)
@@ -71,7 +81,7 @@ static long ask(int fd, const struct link_question *q, int memfd)
 		.version = AICP_SHIM_VERSION,
 		.type = (uint16_t)q->type,
 		.flags = (q->socket >= 0 ? AICP_SHIM_F_SOCKET : 0u) |
-			 (memfd >= 0 ? AICP_SHIM_F_MEMFD : 0u),
+			 (memfd >= 0 ? AICP_SHIM_F_MEMFD : 0u) | AICP_SHIM_F_CAN_HOLD,
 		.kind = (uint32_t)q->kind,
 		.host_bytes = (uint32_t)strlen(q->host),
 		.request_bytes = (uint32_t)q->request_n,
@@ -132,25 +142,33 @@ static int take_descriptor(struct msghdr *m)
 	return fd;
 }
 
-/* One message, with what it passes in ret_fd; or 0 when the engine closed, or -errno; -EAGAIN at
- * the deadline. */
+/* One message if it is there, with what it passes in ret_fd; 0 when the engine closed, or -errno.
+ */
+static long receive(int fd, uint8_t *buffer, int *ret_fd)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {buffer, LINK_VERDICT_BYTES_MAX + 1};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control.bytes,
+			   .msg_controllen = sizeof(control.bytes)};
+	long r = os_recvmsg(fd, &m, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
+
+	if (r >= 0)
+		*ret_fd = take_descriptor(&m);
+	return r;
+}
+
+/* The same, waiting; -EAGAIN at the deadline. */
 static long await(int fd, int64_t deadline_ms, uint8_t *buffer, int *ret_fd)
 {
 	for (;;) {
-		union {
-			struct cmsghdr align;
-			char bytes[CMSG_SPACE(sizeof(int))];
-		} control;
-		struct iovec iov = {buffer, LINK_VERDICT_BYTES_MAX + 1};
-		struct msghdr m = {.msg_iov = &iov,
-				   .msg_iovlen = 1,
-				   .msg_control = control.bytes,
-				   .msg_controllen = sizeof(control.bytes)};
-		long r = os_recvmsg(fd, &m, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
+		long r = receive(fd, buffer, ret_fd);
 		int64_t left;
 
-		if (r >= 0)
-			*ret_fd = take_descriptor(&m);
 		if (r != -EAGAIN && r != -EINTR)
 			return r;
 		left = deadline_ms - os_now_ms();
@@ -197,27 +215,57 @@ static enum decide_reply talk(int fd, const struct link_question *q, uint8_t *bu
 	r = await(fd, deadline_ms, buffer, &answer->body);
 	if (r <= 0)
 		return r < 0 ? reply_of_errno(r) : DECIDE_REPLY_GONE;
-	return link_read_verdict(buffer, (size_t)r, &answer->n);
+	return link_read_verdict(buffer, (size_t)r, answer);
+}
+
+/* A body without the word for it, or the word without a body. */
+static enum decide_reply check_body(enum decide_reply reply, struct link_answer *answer)
+{
+	const bool due =
+		(reply == DECIDE_REPLY_REWRITE || reply == DECIDE_REPLY_HOLD) && answer->body_n;
+
+	if ((answer->body >= 0) == due)
+		return reply;
+	if (answer->body >= 0)
+		(void)os_close(answer->body);
+	answer->body = -1;
+	return DECIDE_REPLY_GARBAGE;
+}
+
+enum decide_reply link_second(int engine, uint8_t *buffer, struct link_answer *ret_answer)
+{
+	struct link_answer answer = {.body = -1, .engine = -1};
+	enum decide_reply reply;
+	long r = receive(engine, buffer, &answer.body);
+
+	if (r == -EAGAIN || r == -EINTR)
+		return DECIDE_REPLY_HOLD;
+	if (r <= 0)
+		return DECIDE_REPLY_GONE;
+	reply = check_body(link_read_verdict(buffer, (size_t)r, &answer), &answer);
+	if (reply != DECIDE_REPLY_PASS && reply != DECIDE_REPLY_ANSWER) {
+		if (answer.body >= 0)
+			(void)os_close(answer.body);
+		return DECIDE_REPLY_GARBAGE;
+	}
+	*ret_answer = answer;
+	return reply;
 }
 
 enum decide_reply link_ask(const struct link_question *question, uint8_t *buffer,
 			   struct link_answer *ret_answer)
 {
-	struct link_answer answer = {.body = -1};
+	struct link_answer answer = {.body = -1, .engine = -1};
 	int fd = os_socket_seqpacket();
 	enum decide_reply reply;
 
 	if (fd < 0)
 		return reply_of_errno(fd);
-	reply = talk(fd, question, buffer, &answer);
-	(void)os_close(fd);
-	/* A body without the word for it, or the word without a body. */
-	if ((answer.body >= 0) != (reply == DECIDE_REPLY_REWRITE)) {
-		if (answer.body >= 0)
-			(void)os_close(answer.body);
-		answer.body = -1;
-		reply = DECIDE_REPLY_GARBAGE;
-	}
+	reply = check_body(talk(fd, question, buffer, &answer), &answer);
+	if (reply == DECIDE_REPLY_HOLD)
+		answer.engine = fd;
+	else
+		(void)os_close(fd);
 	*ret_answer = answer;
 	return reply;
 }

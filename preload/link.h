@@ -30,15 +30,23 @@ struct link_question {
 /* A verdict message and one byte more, so that a longer one is seen to be longer. */
 #define LINK_VERDICT_BYTES_MAX (sizeof(struct aicp_shim_verdict) + AICP_SHIM_ANSWER_BYTES_MAX)
 
-/* Is this message a verdict by the protocol? _PASS, _ANSWER or _REWRITE, else _GARBAGE. ret_n is
- * set with _ANSWER (the answer stands behind the struct) and _REWRITE (bytes of the new body). */
-enum decide_reply link_read_verdict(const uint8_t *message, size_t n, size_t *ret_n);
-
 struct link_answer {
-	size_t n; /* bytes of the answer, or of the new body */
-	int body; /* with _REWRITE: a descriptor to read it from, which the caller closes; else -1
-		   */
+	size_t n; /* bytes of the answer, which stands behind the struct in the message */
+	size_t body_n;
+	int body; /* with _REWRITE, perhaps with _HOLD: a descriptor to read the new body from,
+		   * which the caller closes; else -1 */
+	int engine; /* with _HOLD: the connection on which the second verdict comes, to be closed by
+		     * the caller; else -1 */
+	int64_t wait_ms; /* with _HOLD: how long it may take */
 };
+
+/* Is this message a verdict by the protocol? _PASS, _ANSWER, _REWRITE or _HOLD, else _GARBAGE. Sets
+ * the lengths and the time. */
+enum decide_reply link_read_verdict(const uint8_t *message, size_t n, struct link_answer *answer);
+
+/* The second verdict of a hold, if it is there: _PASS or _ANSWER; _GONE, _GARBAGE; _HOLD: not yet.
+ */
+enum decide_reply link_second(int engine, uint8_t *buffer, struct link_answer *ret_answer);
 
 /* Asks. The verdict message is left in buffer, of LINK_VERDICT_BYTES_MAX + 1 bytes. */
 enum decide_reply link_ask(const struct link_question *question, uint8_t *buffer,

@@ -5,14 +5,19 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/memfd.h>
-#include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Programs that count on the numbers of their descriptors look at low ones. */
+#define HIGH_FD 512
 
 long os_call(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -84,12 +89,18 @@ int64_t os_now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+int os_poll_many(struct pollfd *p, size_t n, int64_t timeout_ms)
+{
+	struct timespec t = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000};
+
+	return (int)CALL5(SYS_ppoll, p, n, &t, 0, 8);
+}
+
 int os_poll(int fd, short events, int64_t timeout_ms)
 {
 	struct pollfd p = {.fd = fd, .events = events};
-	struct timespec t = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000};
 
-	return (int)CALL5(SYS_ppoll, &p, 1, &t, 0, 8);
+	return os_poll_many(&p, 1, timeout_ms);
 }
 
 int os_fd_above_2(int fd)
@@ -150,9 +161,55 @@ long os_pread(int fd, void *p, size_t n, int64_t at)
 	return CALL4(SYS_pread64, fd, p, n, at);
 }
 
+int os_shutdown(int fd, int how)
+{
+	return (int)CALL2(SYS_shutdown, fd, how);
+}
+
 int os_shutdown_read(int fd)
 {
-	return (int)CALL2(SYS_shutdown, fd, SHUT_RD);
+	return os_shutdown(fd, SHUT_RD);
+}
+
+int os_dup_high(int fd)
+{
+	long r = CALL3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, HIGH_FD);
+
+	/* Over the program's limit: wherever there is room. */
+	return (int)(r == -EINVAL ? CALL3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3) : r);
+}
+
+bool os_is_nonblocking(int fd)
+{
+	long r = CALL2(SYS_fcntl, fd, F_GETFL);
+
+	return r < 0 || (r & O_NONBLOCK);
+}
+
+int os_eventfd(void)
+{
+	long fd = CALL2(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	return fd < 0 ? (int)fd : os_fd_above_2((int)fd);
+}
+
+uint64_t os_signals_block(void)
+{
+	const uint64_t all = UINT64_MAX;
+	uint64_t before = 0;
+
+	(void)CALL4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof(all));
+	return before;
+}
+
+void os_signals_restore(uint64_t mask)
+{
+	(void)CALL4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, sizeof(mask));
+}
+
+void os_thread_name(const char *name)
+{
+	(void)CALL2(SYS_prctl, PR_SET_NAME, name);
 }
 
 static int write_all(int fd, const uint8_t *p, size_t n)

@@ -8,6 +8,8 @@
 #pragma once
 
 #include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -45,6 +47,20 @@ long os_pread(int fd, void *p, size_t n, int64_t at);
 int os_shutdown_read(int fd);
 /* A memfd of exactly these bytes, sealed against writing, growing and shrinking. */
 int os_memfd_sealed(const void *p, size_t n);
+
+/* A descriptor far above those that programs count on, close-on-exec; of the same file. */
+int os_dup_high(int fd);
+int os_shutdown(int fd, int how);
+/* Is fd set to non-blocking? A descriptor that cannot be asked is. */
+bool os_is_nonblocking(int fd);
+/* Several; entries with a negative fd are left out. */
+int os_poll_many(struct pollfd *p, size_t n, int64_t timeout_ms);
+int os_eventfd(void);
+/* Blocks all signals in the calling thread, or puts back what it had; a mask is 8 bytes for the
+ * kernel. */
+uint64_t os_signals_block(void);
+void os_signals_restore(uint64_t mask);
+void os_thread_name(const char *name);
 
 /* Private memory; NULL when the kernel refuses. */
 void *os_map(size_t n);

@@ -97,7 +97,7 @@ static int say(struct conn *c, enum aicp_shim_action action, struct span answer,
 		.type = AICP_SHIM_VERDICT,
 		.action = action,
 		.answer_bytes = (uint32_t)answer.n,
-		.body_bytes = action == AICP_SHIM_REWRITE ? c->body_bytes : 0,
+		.body_bytes = c->body >= 0 && action != AICP_SHIM_ANSWER ? c->body_bytes : 0,
 		.extra = extra,
 	};
 	struct iovec iov[2] = {
@@ -107,14 +107,20 @@ static int say(struct conn *c, enum aicp_shim_action action, struct span answer,
 
 	_Static_assert(ENGINE_ID_BYTES < sizeof(head.decision_id), "an id and a NUL fit");
 	memcpy(head.decision_id, c->decision, ENGINE_ID_BYTES);
-	if (action == AICP_SHIM_REWRITE)
+	if (head.body_bytes)
 		pass_body(&msg, control, c->body);
 	return sendmsg(c->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 int conn_say_hold(struct conn *c, int64_t hold_ms)
 {
-	return say(c, AICP_SHIM_HOLD, buf_span(&c->answer), (uint32_t)hold_ms);
+	int r = say(c, AICP_SHIM_HOLD, buf_span(&c->answer), (uint32_t)hold_ms);
+
+	/* The shim has it now. */
+	if (c->body >= 0)
+		close(c->body);
+	c->body = -1;
+	return r;
 }
 
 /* The last message that a shim gets, and the end. */

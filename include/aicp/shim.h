@@ -16,11 +16,11 @@
  * Verdict message: struct aicp_shim_verdict, then answer_bytes of a whole HTTP response to serve
  * (AICP_SHIM_ANSWER), which ends its connection. AICP_SHIM_HOLD is a verdict to come: people are
  * asked, and the connection stays open for at most `extra` milliseconds until a second message,
- * which is PASS, ANSWER or REWRITE; its answer_bytes are what to serve where the program cannot
- * wait. A shim that is no longer interested closes. With AICP_SHIM_REWRITE one SCM_RIGHTS passes a
- * sealed memfd of exactly body_bytes: the body that leaves in place of the judged one, decoded,
- * under the program's own head, in which Content-Length is set to it and what framed, coded or
- * digested the old body is dropped.
+ * which is PASS or ANSWER; its answer_bytes are what to serve where the program cannot wait. A shim
+ * that is no longer interested closes. With AICP_SHIM_REWRITE, and with AICP_SHIM_HOLD where
+ * body_bytes is not 0, one SCM_RIGHTS passes a sealed memfd of exactly body_bytes: the body that
+ * leaves in place of the judged one, decoded, under the program's own head, in which Content-Length
+ * is set to it and what framed, coded or digested the old body is dropped.
  *
  * All integers are little-endian; reserved fields are zero and receivers refuse others.
  */
@@ -86,7 +86,7 @@ struct aicp_shim_verdict {
 	uint32_t action; /* enum aicp_shim_action */
 	uint32_t answer_bytes;
 	uint8_t decision_id[32]; /* ASCII, NUL-padded; for diagnosis only */
-	uint32_t body_bytes; /* with AICP_SHIM_REWRITE */
+	uint32_t body_bytes; /* with AICP_SHIM_REWRITE, and perhaps with AICP_SHIM_HOLD */
 	uint32_t extra; /* with AICP_SHIM_HOLD: how long it may last, in milliseconds; else 0 */
 };
 

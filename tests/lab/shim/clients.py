@@ -60,12 +60,12 @@ async def aiohttp_session(**kw):
         return [await aiohttp_post(s, b, **kw) for b in bodies]
 
 
-async def aiohttp_parallel():
-    """50 at once, every second one to be refused."""
+async def aiohttp_parallel(n, *words, size=0):
+    """n at once, with the words in turn."""
     import aiohttp
 
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as s:
-        all_ = await asyncio.gather(*(aiohttp_post(s, b"x-test-BLOCK" if i % 2 else b"fine %d" % i) for i in range(50)))
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as s:
+        all_ = await asyncio.gather(*(aiohttp_post(s, words[i % len(words)] + b" %d " % i + b"x" * size) for i in range(n)))
     return [all_.count(200), all_.count(403)]
 
 
@@ -102,7 +102,7 @@ def chunked():
 
 
 def gives_up():
-    """The client's own time-out ends a wait for a hung engine; the next request of the process is fine."""
+    """The client's own time-out ends a wait for the engine; the next request of the process is fine."""
     import requests
 
     out = []
@@ -184,7 +184,8 @@ kinds = {
     "httpx-async": lambda: asyncio.run(httpx_async()),
     "aiohttp": lambda: asyncio.run(aiohttp_session()),
     "aiohttp-expect": lambda: asyncio.run(aiohttp_session(expect100=True)),
-    "aiohttp-parallel": lambda: asyncio.run(aiohttp_parallel()),
+    "aiohttp-parallel": lambda: asyncio.run(aiohttp_parallel(50, b"fine", b"x-test-BLOCK")),
+    "aiohttp-held": lambda: asyncio.run(aiohttp_parallel(150, b"x-test-HOLD", b"x-test-HOLD-BLOCK", b"fine", size=500000)),
     "stall": lambda: asyncio.run(stall()),
     "chunked": chunked,
     "gives-up": gives_up,

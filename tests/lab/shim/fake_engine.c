@@ -7,9 +7,10 @@
  *
  * Marker words in the request: BLOCK answers 403, HANG says nothing, CLOSE closes without a
  * verdict, SHORT and GARBAGE break the protocol, DIE exits in the middle; everything else passes.
- * An unreadable connection is answered unless its host is "monitored.example". LOG gets one line
- * for each frame: what it was, the verdict, host, bytes, SHA-256 of the request, and what was odd
- * about it.
+ * HOLD says that people are asked and passes after 0.7 s, unless it goes on with BLOCK, GARBAGE,
+ * DIE (no second verdict), LONG (20 s) or REWRITE (another body). An unreadable connection is
+ * answered unless its host is "monitored.example". LOG gets one line for each frame: what it was,
+ * the verdict, host, bytes, SHA-256 of the request, and what was odd about it.
  */
 #include "aicp/limits.h"
 #include "aicp/shim.h"
@@ -18,6 +19,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <openssl/sha.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -101,7 +103,7 @@ static void check_header(struct frame *f, size_t n)
 
 	if (h->magic != AICP_SHIM_MAGIC || h->version != AICP_SHIM_VERSION)
 		wrong(f, "header");
-	if (h->flags & ~7u)
+	if (h->flags & ~15u)
 		wrong(f, "unknown flags %x", h->flags);
 	if (h->type == AICP_SHIM_REQUEST ? h->kind != 0
 					 : h->type != AICP_SHIM_UNREADABLE || !h->kind ||
@@ -157,7 +159,9 @@ static bool says(const struct frame *f, const char *word)
 	       memmem(f->request, f->header.request_bytes, word, strlen(word)) != NULL;
 }
 
-static void verdict(int conn, uint32_t action, const char *body)
+/* milliseconds: of a hold; body_fd: of a new body, or -1 */
+static void verdict_with(int conn, uint32_t action, const char *body, uint32_t milliseconds,
+			 int body_fd, uint32_t body_bytes)
 {
 	struct {
 		struct aicp_shim_verdict v;
@@ -165,7 +169,12 @@ static void verdict(int conn, uint32_t action, const char *body)
 	} m = {.v = {.magic = AICP_SHIM_MAGIC,
 		     .version = AICP_SHIM_VERSION,
 		     .type = AICP_SHIM_VERDICT,
-		     .action = action}};
+		     .action = action,
+		     .extra = milliseconds,
+		     .body_bytes = body_bytes}};
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {.iov_base = &m};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
 	memcpy(m.v.decision_id, "test-decision-1", 15);
 	if (body)
@@ -176,7 +185,58 @@ static void verdict(int conn, uint32_t action, const char *body)
 					   "x-aicp-decision-id: test-decision-1\r\nConnection: "
 					   "close\r\nContent-Length: %zu\r\n\r\n%s",
 					   strlen(body), body);
-	(void)send(conn, &m, sizeof(m.v) + m.v.answer_bytes, MSG_NOSIGNAL);
+	iov.iov_len = sizeof(m.v) + m.v.answer_bytes;
+	if (body_fd >= 0) {
+		msg.msg_control = control;
+		msg.msg_controllen = sizeof(control);
+		CMSG_FIRSTHDR(&msg)->cmsg_level = SOL_SOCKET;
+		CMSG_FIRSTHDR(&msg)->cmsg_type = SCM_RIGHTS;
+		CMSG_FIRSTHDR(&msg)->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), &body_fd, sizeof(int));
+	}
+	(void)sendmsg(conn, &msg, MSG_NOSIGNAL);
+}
+
+static void verdict(int conn, uint32_t action, const char *body)
+{
+	verdict_with(conn, action, body, 0, -1, 0);
+}
+
+#define REFUSED                                                                                    \
+	"{\"error\":{\"message\":\"refused by test, decision "                                     \
+	"test-decision-1\",\"type\":\"permission_error\",\"param\":null,\"code\":\"policy\"}}"
+#define PENDING "{\"error\":{\"message\":\"test approval pending\",\"type\":\"permission_error\"}}"
+
+/* A hold of some milliseconds, in which the program may give up. */
+static const char *hold(int conn, const struct frame *f)
+{
+	static const char body[] = "{\"new\":\"body\"}";
+	bool rewrites = says(f, "x-test-HOLD-REWRITE");
+	struct pollfd p = {.fd = conn, .events = POLLIN};
+	int fd = -1;
+
+	if (!(f->header.flags & AICP_SHIM_F_CAN_HOLD))
+		return "cannot-hold";
+	if (rewrites) {
+		fd = memfd_create("body", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		if (write(fd, body, sizeof(body) - 1) < 0 ||
+		    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) < 0)
+			return "no-body";
+	}
+	verdict_with(conn, AICP_SHIM_HOLD, PENDING, 20000, fd, rewrites ? sizeof(body) - 1 : 0);
+	if (fd >= 0)
+		close(fd);
+	if (says(f, "x-test-HOLD-DIE"))
+		return "hold-die";
+	if (poll(&p, 1, says(f, "x-test-HOLD-LONG") ? 20000 : 700) > 0)
+		return "abandoned";
+	if (says(f, "x-test-HOLD-BLOCK"))
+		verdict(conn, AICP_SHIM_ANSWER, REFUSED);
+	else if (says(f, "x-test-HOLD-GARBAGE"))
+		verdict(conn, AICP_SHIM_HOLD, REFUSED);
+	else
+		verdict(conn, AICP_SHIM_PASS, NULL);
+	return "held";
 }
 
 static const char *act(int conn, const struct frame *f)
@@ -199,12 +259,11 @@ static const char *act(int conn, const struct frame *f)
 		verdict(conn, 77, NULL);
 		return "garbage";
 	}
+	if (says(f, "x-test-HOLD"))
+		return hold(conn, f);
 	if (says(f, "x-test-BLOCK") ||
 	    (f->header.type == AICP_SHIM_UNREADABLE && strcmp(f->host, "monitored.example") != 0)) {
-		verdict(conn, AICP_SHIM_ANSWER,
-			"{\"error\":{\"message\":\"refused by test, decision "
-			"test-decision-1\",\"type\":\"permission_error\","
-			"\"param\":null,\"code\":\"policy\"}}");
+		verdict(conn, AICP_SHIM_ANSWER, REFUSED);
 		return "answer";
 	}
 	verdict(conn, AICP_SHIM_PASS, NULL);

@@ -294,24 +294,33 @@ static struct {
 	.answer = ANSWER,
 };
 
+static enum decide_reply read_as(const struct aicp_shim_verdict *v, const uint8_t *answer,
+				 struct link_answer *ret)
+{
+	uint8_t m[sizeof(*v) + sizeof(good.answer)];
+
+	memcpy(m, v, sizeof(*v));
+	memcpy(m + sizeof(*v), answer, v->answer_bytes);
+	return link_read_verdict(m, sizeof(*v) + v->answer_bytes, ret);
+}
+
 static void test_verdicts(void **state)
 {
 	/* Without the padding that a struct may end with. */
 	uint8_t m[sizeof(good.v) + sizeof(good.answer)];
-	struct aicp_shim_verdict pass = good.v;
+	struct link_answer got = {.n = 0};
 	struct guard g;
-	size_t n = 0;
 
 	(void)state;
 	guard_init(&g, sizeof(m));
 	memcpy(m, &good, sizeof(m));
-	assert_int_equal(link_read_verdict(m, sizeof(m), &n), DECIDE_REPLY_ANSWER);
-	assert_int_equal(n, sizeof(ANSWER) - 1);
+	assert_int_equal(link_read_verdict(m, sizeof(m), &got), DECIDE_REPLY_ANSWER);
+	assert_int_equal(got.n, sizeof(ANSWER) - 1);
 	/* Every shorter message, read to its end only. */
 	for (size_t cut = 0; cut < sizeof(m); cut++) {
 		struct span part = guard_copy(&g, span_of(m, cut));
 
-		assert_int_equal(link_read_verdict(part.p, cut, &n), DECIDE_REPLY_GARBAGE);
+		assert_int_equal(link_read_verdict(part.p, cut, &got), DECIDE_REPLY_GARBAGE);
 	}
 	/* Every other bit matters, but for the decision id. */
 	for (size_t bit = 0; bit < 8 * (sizeof(good.v) + 7); bit++) {
@@ -322,28 +331,58 @@ static void test_verdicts(void **state)
 			continue;
 		memcpy(m, &good, sizeof(m));
 		m[at] ^= (uint8_t)(1u << bit % 8);
-		assert_int_equal(link_read_verdict(m, sizeof(m), &n), DECIDE_REPLY_GARBAGE);
+		assert_int_equal(link_read_verdict(m, sizeof(m), &got), DECIDE_REPLY_GARBAGE);
 	}
-	pass.action = AICP_SHIM_PASS;
-	memcpy(m, &pass, sizeof(pass));
-	assert_int_equal(link_read_verdict(m, sizeof(m), &n), DECIDE_REPLY_GARBAGE);
-	pass.answer_bytes = 0;
-	memcpy(m, &pass, sizeof(pass));
-	assert_int_equal(link_read_verdict(m, sizeof(pass), &n), DECIDE_REPLY_PASS);
-	pass.body_bytes = 1;
-	memcpy(m, &pass, sizeof(pass));
-	assert_int_equal(link_read_verdict(m, sizeof(pass), &n), DECIDE_REPLY_GARBAGE);
-	pass.action = AICP_SHIM_REWRITE;
-	memcpy(m, &pass, sizeof(pass));
-	assert_int_equal(link_read_verdict(m, sizeof(pass), &n), DECIDE_REPLY_REWRITE);
-	assert_int_equal(n, 1);
-	pass.body_bytes = AICP_SHIM_REQUEST_BYTES_MAX + 1;
-	memcpy(m, &pass, sizeof(pass));
-	assert_int_equal(link_read_verdict(m, sizeof(pass), &n), DECIDE_REPLY_GARBAGE);
-	pass.body_bytes = 0;
-	memcpy(m, &pass, sizeof(pass));
-	assert_int_equal(link_read_verdict(m, sizeof(pass), &n), DECIDE_REPLY_GARBAGE);
 	guard_deinit(&g);
+}
+
+/* Which of the other members each action may bring. */
+static void test_what_belongs_to_a_verdict(void **state)
+{
+	static const struct {
+		enum aicp_shim_action action;
+		uint32_t answer, body, extra;
+		enum decide_reply reply;
+	} cases[] = {
+		{AICP_SHIM_PASS, 0, 0, 0, DECIDE_REPLY_PASS},
+		{AICP_SHIM_PASS, 1, 0, 0, DECIDE_REPLY_GARBAGE},
+		{AICP_SHIM_PASS, 0, 1, 0, DECIDE_REPLY_GARBAGE},
+		{AICP_SHIM_PASS, 0, 0, 1, DECIDE_REPLY_GARBAGE},
+		{AICP_SHIM_REWRITE, 0, 1, 0, DECIDE_REPLY_REWRITE},
+		{AICP_SHIM_REWRITE, 0, 0, 0, DECIDE_REPLY_GARBAGE},
+		{AICP_SHIM_REWRITE, 1, 1, 0, DECIDE_REPLY_GARBAGE},
+		{AICP_SHIM_REWRITE, 0, 1, 1, DECIDE_REPLY_GARBAGE},
+		{AICP_SHIM_REWRITE, 0, AICP_SHIM_REQUEST_BYTES_MAX + 1, 0, DECIDE_REPLY_GARBAGE},
+		{AICP_SHIM_ANSWER, 1, 0, 0, DECIDE_REPLY_ANSWER},
+		{AICP_SHIM_ANSWER, 0, 0, 0, DECIDE_REPLY_GARBAGE},
+		{AICP_SHIM_ANSWER, 1, 1, 0, DECIDE_REPLY_GARBAGE},
+		{AICP_SHIM_ANSWER, 1, 0, 1, DECIDE_REPLY_GARBAGE},
+		{AICP_SHIM_HOLD, 1, 0, 1, DECIDE_REPLY_HOLD},
+		{AICP_SHIM_HOLD, 1, 1, 1, DECIDE_REPLY_HOLD},
+		{AICP_SHIM_HOLD, 0, 0, 1, DECIDE_REPLY_GARBAGE},
+		{AICP_SHIM_HOLD, 1, 0, 0, DECIDE_REPLY_GARBAGE},
+		{AICP_SHIM_HOLD, 1, AICP_SHIM_REQUEST_BYTES_MAX + 1, 1, DECIDE_REPLY_GARBAGE},
+		{(enum aicp_shim_action)5, 0, 0, 0, DECIDE_REPLY_GARBAGE},
+		{(enum aicp_shim_action)0, 0, 0, 0, DECIDE_REPLY_GARBAGE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct aicp_shim_verdict v = good.v;
+		struct link_answer got = {.n = 0};
+
+		v.action = cases[i].action;
+		v.answer_bytes = cases[i].answer ? sizeof(good.answer) : 0;
+		v.body_bytes = cases[i].body;
+		v.extra = cases[i].extra;
+		if (read_as(&v, (const uint8_t *)good.answer, &got) != cases[i].reply)
+			fail_msg("case %zu", i);
+		if (cases[i].reply == DECIDE_REPLY_GARBAGE)
+			continue;
+		assert_int_equal(got.n, v.answer_bytes);
+		assert_int_equal(got.body_n, cases[i].body);
+		assert_int_equal(got.wait_ms, cases[i].extra);
+	}
 }
 
 static void test_nobody_there(void **state)
@@ -382,6 +421,7 @@ int main(void)
 		cmocka_unit_test(test_calls_leave_errno),
 		cmocka_unit_test(test_memfd_is_sealed),
 		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_what_belongs_to_a_verdict),
 		cmocka_unit_test(test_nobody_there),
 	};
 

@@ -127,6 +127,8 @@ static void test_decide(void **state)
 					want = DECIDE_PASS;
 				if (reply == DECIDE_REPLY_ANSWER)
 					want = DECIDE_ANSWER;
+				if (reply == DECIDE_REPLY_HOLD)
+					want = DECIDE_HOLD;
 				if (reply == DECIDE_REPLY_REWRITE)
 					want = DECIDE_REWRITE;
 				assert_int_equal(decide(mode, (enum decide_reply)reply), want);
