@@ -60,11 +60,9 @@ enum decision_status decision_status(struct span action)
 		struct span action;
 		enum decision_status status;
 	} row[] = {
-		{SPAN_LIT("\"allow\""), DECISION_SUCCESS},
-		{SPAN_LIT("\"warn\""), DECISION_SUCCESS},
-		{SPAN_LIT("\"redact\""), DECISION_SUCCESS},
-		{SPAN_LIT("\"hold\""), DECISION_PENDING},
-		{SPAN_LIT("\"block\""), DECISION_BLOCKED},
+		{SPAN_LIT("allow"), DECISION_SUCCESS},	{SPAN_LIT("warn"), DECISION_SUCCESS},
+		{SPAN_LIT("redact"), DECISION_SUCCESS}, {SPAN_LIT("hold"), DECISION_PENDING},
+		{SPAN_LIT("block"), DECISION_BLOCKED},
 	};
 
 	for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++)

@@ -31,5 +31,5 @@ void decision_index_read(struct span body, struct decision_index *ret_index);
 /* Is the column an integer (else text)? */
 bool decision_column_is_integer(enum decision_column column);
 
-/* action with its quotes, as in decision_index. */
+/* action as a word, without quotes. */
 enum decision_status decision_status(struct span action);

@@ -3,7 +3,7 @@
 
 #include "base/cleanup.h"
 #include "ledger/database.h"
-#include "ledger/decision_index.h"
+#include "ledger/decision_counts.h"
 #include "ledger/store.h"
 
 #include <errno.h>
@@ -325,6 +325,7 @@ static int read_counts(struct query *q, struct query_stats *stats)
 		{"pending", &stats->pending},	      {"blocked", &stats->blocked},
 		{"would_block", &stats->would_block},
 	};
+	struct decision_counts behind = {0};
 	sqlite3_stmt *stmt = NULL;
 	int r = database_prepare(q->db, "SELECT name, n FROM count", &stmt);
 
@@ -333,7 +334,16 @@ static int read_counts(struct query *q, struct query_stats *stats)
 			if (span_eq_str(database_bytes(stmt, 0), row[i].name))
 				*row[i].value = (uint64_t)sqlite3_column_int64(stmt, 1);
 	sqlite3_finalize(stmt);
-	return r < 0 ? r : 0;
+	if (r >= 0)
+		r = decision_counts_read(q->db, &behind);
+	if (r < 0)
+		return r;
+	stats->decisions += (uint64_t)behind.decisions;
+	stats->success += (uint64_t)behind.by_status[DECISION_SUCCESS];
+	stats->pending += (uint64_t)behind.by_status[DECISION_PENDING];
+	stats->blocked += (uint64_t)behind.by_status[DECISION_BLOCKED];
+	stats->would_block += (uint64_t)behind.would_block;
+	return 0;
 }
 
 static int read_shard(struct query *q, struct query_stats *stats)

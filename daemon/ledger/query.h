@@ -68,7 +68,7 @@ struct query_stats {
 	uint64_t shard; /* from 1 */
 };
 
-/* Counts are kept up to date by the writer: no scan. 0 or -errno. */
+/* Counts are kept by the writer; what came behind its last checkpoint is read. 0 or -errno. */
 MUST_CHECK int query_stats(struct query *query, struct query_stats *ret_stats);
 
 /* The newest signed checkpoint, a note. 0, 1 when there is none yet, or -errno. */

@@ -54,6 +54,8 @@ static int make_schema(struct store *store)
 		r = prepare(store);
 	if (r == 0 && rebuild)
 		r = store_rebuild(store);
+	else if (r == 0)
+		r = decision_counts_read(store->db, &store->counts);
 	/* What failed is undone when the caller closes. */
 	return r < 0 ? r : store_commit(store);
 }
@@ -104,15 +106,15 @@ void store_close(struct store *store)
 	free(store);
 }
 
-static void forget_counts(struct store *store)
+static void begin_counts(struct store *store)
 {
-	store->decisions = store->would_block = 0;
-	memset(store->by_status, 0, sizeof(store->by_status));
+	store->draft = (struct decision_counts){0};
+	store->count_due = false;
 }
 
 int store_begin(struct store *store)
 {
-	forget_counts(store);
+	begin_counts(store);
 	store->approvals_changed = false;
 	return step(store, SQL_BEGIN);
 }
@@ -128,27 +130,36 @@ static int add_count(struct store *store, const char *name, int64_t n)
 
 static int put_counts(struct store *store)
 {
-	int r = add_count(store, "decisions", store->decisions);
+	struct decision_counts all = store->counts;
+	int r;
 
+	decision_counts_join(&all, &store->draft);
+	r = add_count(store, "decisions", all.decisions);
 	if (r == 0)
-		r = add_count(store, "success", store->by_status[DECISION_SUCCESS]);
+		r = add_count(store, "success", all.by_status[DECISION_SUCCESS]);
 	if (r == 0)
-		r = add_count(store, "pending", store->by_status[DECISION_PENDING]);
+		r = add_count(store, "pending", all.by_status[DECISION_PENDING]);
 	if (r == 0)
-		r = add_count(store, "blocked", store->by_status[DECISION_BLOCKED]);
+		r = add_count(store, "blocked", all.by_status[DECISION_BLOCKED]);
 	if (r == 0)
-		r = add_count(store, "would_block", store->would_block);
-	return r;
+		r = add_count(store, "would_block", all.would_block);
+	return r < 0 ? r : step(store, SQL_COUNT_THROUGH);
 }
 
 int store_commit(struct store *store)
 {
-	int r = put_counts(store);
+	int r = store->count_due ? put_counts(store) : 0;
 
 	if (r == 0)
 		r = step(store, SQL_COMMIT);
-	forget_counts(store);
-	return r;
+	if (r < 0)
+		return r;
+	if (store->count_due)
+		store->counts = (struct decision_counts){0};
+	else
+		decision_counts_join(&store->counts, &store->draft);
+	begin_counts(store);
+	return 0;
 }
 
 void store_abort(struct store *store)
@@ -156,7 +167,7 @@ void store_abort(struct store *store)
 	/* A failed commit may have ended the transaction already. */
 	if (!sqlite3_get_autocommit(store->db))
 		(void)step(store, SQL_ROLLBACK);
-	forget_counts(store);
+	begin_counts(store);
 	store->approvals_changed = false;
 }
 
@@ -212,6 +223,8 @@ int store_rebuild(struct store *store)
 			     "DELETE FROM hold; DELETE FROM approval_history;"
 			     "UPDATE count SET n = 0;");
 
+	store->counts = (struct decision_counts){0};
+	store->count_due = true;
 	if (r == 0)
 		r = store_leaves(store, 1, INT64_MAX, reindex, store);
 	return r < 0 ? r : step(store, SQL_PAYLOAD_SWEEP);

@@ -13,7 +13,7 @@
 
 #define STORE_FILE	    "ledger.db"
 #define STORE_SCHEMA	    "1"
-#define STORE_INDEX_VERSION "3"
+#define STORE_INDEX_VERSION "4"
 /* tlog-tiles: a full tile has 2^8 hashes. Level 0 is the leaf table itself. */
 #define STORE_TILE_HEIGHT 8
 #define STORE_TILE_WIDTH  256
@@ -26,8 +26,7 @@ MUST_CHECK int store_open(const char *state_dir, struct store **ret_store);
 void store_close(struct store *store);
 
 MUST_CHECK int store_begin(struct store *store);
-/* Writes the counters of the decisions that were put, and commits: when it returns 0, everything is
- * on disk. */
+/* When it returns 0, everything that was put is on disk. */
 MUST_CHECK int store_commit(struct store *store);
 void store_abort(struct store *store);
 
@@ -86,6 +85,7 @@ struct store_checkpoint {
 };
 
 void store_checkpoint_deinit(struct store_checkpoint *checkpoint);
+/* With it the decisions so far are counted (ledger/decision_counts.h). */
 MUST_CHECK int store_put_checkpoint(struct store *store, const struct store_shard *shard,
 				    const struct store_checkpoint *checkpoint);
 /* The newest of a shard, or the one of exactly that size. 0, 1 when there is none, or -errno;

@@ -135,8 +135,10 @@ static int apply_hold_ended(struct store *store, uint64_t id, const struct leaf 
 		r = database_step(stmt);
 	if (r < 0 || sqlite3_changes(store->db) == 0)
 		return r; /* it had ended already */
-	store->by_status[DECISION_PENDING]--;
-	store->by_status[released ? DECISION_SUCCESS : DECISION_BLOCKED]++;
+	store->draft.by_status[DECISION_PENDING]--;
+	store->draft.by_status[released ? DECISION_SUCCESS : DECISION_BLOCKED]++;
+	/* Whoever adds the decisions behind the counts does not look at the ends of holds. */
+	store->count_due = true;
 	return released ? use(store, id, approval_id, execution_id) : 0;
 }
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "ledger/database.h"
-#include "ledger/decision_index.h"
+#include "ledger/decision_counts.h"
 #include "ledger/store.h"
 
 /* 16 MiB of WAL: four times SQLite's default, as a page that changes often is then copied once, not
@@ -52,6 +52,7 @@ enum store_sql {
 	SQL_PAYLOAD_ERASE,
 	SQL_PAYLOAD_SWEEP,
 	SQL_COUNT_ADD,
+	SQL_COUNT_THROUGH,
 	_SQL_COUNT,
 };
 
@@ -60,8 +61,9 @@ struct store {
 	sqlite3_stmt *stmt[_SQL_COUNT];
 	int wal_frames; /* after the last commit */
 	int64_t wal_room; /* bytes of the WAL's file, as far as is known */
-	int64_t decisions, would_block;
-	int64_t by_status[_DECISION_STATUS_COUNT]; /* counted since the last commit */
+	struct decision_counts counts; /* committed, and not in `count` yet */
+	struct decision_counts draft; /* of this transaction */
+	bool count_due; /* with this transaction */
 	bool approvals_changed; /* by the transaction that is open, or the last one */
 	bool erased; /* content, since the WAL was last emptied */
 };

@@ -149,26 +149,21 @@ static int bind_column(sqlite3_stmt *stmt, enum decision_column column, struct s
 	return 0;
 }
 
-static void count(struct store *store, const struct decision_index *index)
+/* A word as the body has it, without its quotes; no escapes, else it is no word of ours. */
+static struct span word(struct span value)
 {
-	enum decision_status status = decision_status(index->value[DECISION_action]);
-	enum decision_status would = decision_status(index->value[DECISION_would]);
-
-	store->decisions++;
-	if (status == _DECISION_STATUS_COUNT)
-		return;
-	store->by_status[status]++;
-	store->would_block += status == DECISION_SUCCESS &&
-			      (would == DECISION_BLOCKED || would == DECISION_PENDING);
+	return value.n >= 2 ? span_sub(value, 1, value.n - 1) : SPAN_NULL;
 }
 
 static int put_decision(struct store *store, uint64_t id, const struct leaf *leaf)
 {
 	sqlite3_stmt *stmt = store->stmt[SQL_DECISION_PUT];
 	struct decision_index index;
+	struct span action;
 	int r;
 
 	decision_index_read(leaf->body, &index);
+	action = word(index.value[DECISION_action]);
 	database_bind_int(stmt, 1, (int64_t)id);
 	database_bind_int(stmt, 2, leaf->at_ns);
 	for (unsigned i = 0; i < _DECISION_COLUMN_COUNT; i++) {
@@ -176,8 +171,8 @@ static int put_decision(struct store *store, uint64_t id, const struct leaf *lea
 		if (r < 0)
 			return r;
 	}
-	count(store, &index);
-	if (decision_status(index.value[DECISION_action]) != DECISION_PENDING)
+	decision_counts_add(&store->draft, action, word(index.value[DECISION_would]));
+	if (decision_status(action) != DECISION_PENDING)
 		return database_step(stmt);
 	r = database_step(stmt);
 	return r < 0 ? r : store_put_hold(store, id, leaf, &index);
@@ -281,6 +276,7 @@ int store_put_checkpoint(struct store *store, const struct store_shard *shard,
 	database_bind_int(stmt, 3, checkpoint->at_ns);
 	database_bind_blob(stmt, 4, buf_span(&checkpoint->note));
 	database_bind_blob(stmt, 5, span_of(frontier, n));
+	store->count_due = true;
 	return database_step(stmt);
 }
 

@@ -41,7 +41,7 @@ static const char index_tables[] =
 	"CREATE TABLE response(execution_id TEXT PRIMARY KEY, id INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE count(name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 	"INSERT INTO count(name, n) VALUES ('decisions', 0), ('success', 0), ('pending', 0),"
-	" ('blocked', 0), ('would_block', 0);"
+	" ('blocked', 0), ('would_block', 0), ('through', 0);"
 	"CREATE TABLE approval(id TEXT PRIMARY KEY, state TEXT NOT NULL, execution_id TEXT NOT NULL,"
 	" join_key TEXT NOT NULL, request_digest TEXT NOT NULL, uid INTEGER NOT NULL, loginuid INTEGER,"
 	" policy TEXT, host TEXT, provider TEXT, operation TEXT, model TEXT, requested INTEGER NOT NULL,"
@@ -129,6 +129,8 @@ const char *const store_sql_text[_SQL_COUNT] = {
 	[SQL_PAYLOAD_SWEEP] = "DELETE FROM payload WHERE approval_id NOT IN"
 		" (SELECT id FROM approval WHERE state IN ('pending', 'approved'))",
 	[SQL_COUNT_ADD] = "UPDATE count SET n = n + ?2 WHERE name = ?1",
+	[SQL_COUNT_THROUGH] = "UPDATE count SET n = (SELECT coalesce(max(id), 0) FROM decision)"
+		" WHERE name = 'through'",
 };
 /* clang-format on */
 

@@ -162,6 +162,39 @@ static void test_stats(void **state)
 	query_free(q);
 }
 
+static void expect_decisions(struct query *q, uint64_t decisions, uint64_t blocked)
+{
+	struct query_stats s;
+
+	assert_int_equal(query_stats(q, &s), 0);
+	assert_int_equal(s.decisions, decisions);
+	assert_int_equal(s.blocked, blocked);
+	assert_int_equal(s.success, decisions - blocked);
+}
+
+/* Counted is each decision once, whether a checkpoint came behind it, or a crash, or both. */
+static void test_counts(void **state)
+{
+	struct fixture *f = *state;
+	struct query *q = filled(f);
+
+	for (unsigned i = 0; i < 30; i++) {
+		assert_int_equal(fixture_append(f, 1000 + i * 5, 5), 0);
+		expect_decisions(q, 1005 + i * 5, 201 + i);
+		if (i % 3 == 0) {
+			ledger_abandon(f->ledger);
+			assert_int_equal(fixture_open(f), 0);
+			expect_decisions(q, 1005 + i * 5, 201 + i);
+		}
+		if (i % 4 == 0) {
+			f->now.mono_ns = ledger_next_ns(f->ledger);
+			assert_int_equal(ledger_tick(f->ledger, f->now), 0);
+			expect_decisions(q, 1005 + i * 5, 201 + i);
+		}
+	}
+	query_free(q);
+}
+
 static void test_errors(void **state)
 {
 	struct fixture *f = *state;
@@ -276,7 +309,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_filters), TEST(test_one),	TEST(test_records),   TEST(test_stats),
-		TEST(test_errors),  TEST(test_rebuild), TEST(test_responses),
+		TEST(test_errors),  TEST(test_rebuild), TEST(test_responses), TEST(test_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
