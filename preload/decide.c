@@ -49,8 +49,7 @@ const char *decide_text(enum decide_reply reply)
 		       "restart the program if aicp was upgraded";
 	case DECIDE_REPLY_NO_ROOM:
 		return "this program has no memory or file descriptors left to ask the aicp "
-		       "daemon; "
-		       "raise its limits";
+		       "daemon, or may not write files of that size; raise its limits";
 	case _DECIDE_REPLY_COUNT:
 		break;
 	}

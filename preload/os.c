@@ -6,10 +6,12 @@
 #include <linux/futex.h>
 #include <linux/memfd.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -227,11 +229,22 @@ static int write_all(int fd, const uint8_t *p, size_t n)
 	return 0;
 }
 
+/* A memfd is a file to the kernel: beyond this limit a write ends the program by SIGXFSZ. */
+static bool may_write(size_t n)
+{
+	uint64_t limit[2] = {UINT64_MAX, 0}; /* struct rlimit64 */
+
+	(void)CALL4(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, limit);
+	return n <= limit[0];
+}
+
 int os_memfd_sealed(const void *p, size_t n)
 {
 	const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 	int fd, r;
 
+	if (!may_write(n))
+		return -EFBIG;
 	fd = (int)CALL2(SYS_memfd_create, "aicp-request", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	fd = fd < 0 ? fd : os_fd_above_2(fd);
 	if (fd < 0)

@@ -104,10 +104,14 @@ static inline int ask(SSL *ssl, const char *word)
 	return status(ssl);
 }
 
-static inline void expect(int got, int want, const char *what)
+#define expect(_got, _want, _what) expect_at(__LINE__, (int)(_got), (_want), (_what))
+
+static inline void expect_at(int line, int got, int want, const char *what)
 {
-	if (got != want)
-		FAIL("%s: %d, expected %d", what, got, want);
+	if (got == want)
+		return;
+	fprintf(stderr, "line %d: %s: %d, expected %d\n", line, what, got, want);
+	exit(1);
 }
 
 static inline void open_context(int flags)
