@@ -250,10 +250,33 @@ static void show_whole(const struct json *j)
 		{"seq", "record"},
 		{"hash", "hash"},
 	};
+	static const char *const back[][2] = {
+		{"parse", "response"},
+		{"bytes", "bytes"},
+		{"first_byte_ms", "begins after ms"},
+		{"total_ms", "ends after ms"},
+		{"tools", "calls tools"},
+	};
+	static const char *const usage[][2] = {
+		{"http.response.status_code", "status code"},
+		{"gen_ai.response.id", "response id"},
+		{"gen_ai.response.model", "response model"},
+		{"gen_ai.response.finish_reasons", "finish reasons"},
+		{"gen_ai.usage.input_tokens", "input tokens"},
+		{"gen_ai.usage.cache_read.input_tokens", "from cache"},
+		{"gen_ai.usage.cache_creation.input_tokens", "into cache"},
+		{"gen_ai.usage.output_tokens", "output tokens"},
+		{"gen_ai.usage.reasoning.output_tokens", "for reasoning"},
+	};
+	uint32_t facts = json_get(j, 0, "response_facts");
 	uint32_t who = json_get(j, 0, "identity"), claimed = json_get(j, who, "claimed");
 
 	for (size_t i = 0; i < sizeof(line) / sizeof(*line); i++)
 		show_line(stdout, j, 0, line[i][0], line[i][1]);
+	for (size_t i = 0; i < sizeof(back) / sizeof(*back); i++)
+		show_line(stdout, j, facts, back[i][0], back[i][1]);
+	for (size_t i = 0; i < sizeof(usage) / sizeof(*usage); i++)
+		show_line(stdout, j, 0, usage[i][0], usage[i][1]);
 	show_line(stdout, j, who, "pid", "pid");
 	show_line(stdout, j, who, "exe_sha256", "exe SHA-256");
 	show_line(stdout, j, who, "cgroup", "cgroup");

@@ -7,7 +7,8 @@
 
 struct budget {
 	struct budget_user *bucket[BUCKETS];
-	unsigned users, holds;
+	unsigned users, holds, responses;
+	size_t response_bytes; /* of all users */
 };
 
 struct budget *budget_new(void)
@@ -100,6 +101,50 @@ unsigned budget_holds(const struct budget *budget)
 	return budget->holds;
 }
 
+bool budget_response(struct budget *budget, struct budget_user *user)
+{
+	if (user->responses >= AICP_UID_RESPONSES_MAX ||
+	    budget->responses >= AICP_ENGINE_RESPONSES_MAX)
+		return false;
+	user->responses++;
+	budget->responses++;
+	return true;
+}
+
+void budget_leave_response(struct budget *budget, struct budget_user *user)
+{
+	user->responses--;
+	budget->responses--;
+}
+
+unsigned budget_responses(const struct budget *budget)
+{
+	return budget->responses;
+}
+
+bool budget_response_bytes(struct budget *budget, struct budget_user *user, size_t before,
+			   size_t now)
+{
+	user->response_bytes += now - before;
+	budget->response_bytes += now - before;
+	return user->response_bytes <= AICP_UID_RESPONSE_BYTES_MAX &&
+	       budget->response_bytes <= AICP_ENGINE_RESPONSE_BYTES_MAX;
+}
+
+unsigned budget_lose_responses(struct budget *budget)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < BUCKETS; i++) {
+		for (struct budget_user *user = budget->bucket[i]; user; user = user->next) {
+			user->count[BUDGET_RESPONSE_LOST] += user->unanswered;
+			n += user->unanswered;
+			user->unanswered = 0;
+		}
+	}
+	return n;
+}
+
 bool budget_charge(struct budget_user *user, uint64_t bytes)
 {
 	if (bytes > AICP_UID_BYTES_MAX - user->bytes)
@@ -147,8 +192,8 @@ void budget_tidy(struct budget *budget)
 			struct budget_user *user = *at;
 			enum budget_count count;
 
-			if (user->connections || user->refusals || user->holds ||
-			    counted(user, &count)) {
+			if (user->connections || user->refusals || user->holds || user->responses ||
+			    user->unanswered || counted(user, &count)) {
 				at = &user->next;
 				continue;
 			}

@@ -26,13 +26,17 @@ enum budget_count {
 	BUDGET_UNJUDGED, /* passed by a shim that could not ask, as it told later; a claim */
 	BUDGET_UNRECORDED, /* refused, and the decision could not be recorded */
 	BUDGET_ABANDONED, /* the program was gone before its verdict */
+	BUDGET_UNWITNESSED, /* passed, and there was no room to witness its response */
+	BUDGET_RESPONSE_LOST, /* a response was witnessed and could not be recorded */
 	_BUDGET_COUNTS,
 };
 
 struct budget_user {
 	struct budget_user *next;
 	uid_t uid;
-	unsigned connections, refusals, holds;
+	unsigned connections, refusals, holds, responses;
+	size_t response_bytes;
+	unsigned unanswered; /* records of responses that the ledger has not answered yet */
 	uint64_t bytes;
 	int64_t unreadable_until_ns; /* monotonic; see engine_accept.c */
 	uint64_t count[_BUDGET_COUNTS]; /* not yet in the ledger */
@@ -62,6 +66,19 @@ void budget_leave_refused(struct budget_user *user);
 bool budget_hold(struct budget *budget, struct budget_user *user);
 void budget_leave_hold(struct budget *budget, struct budget_user *user);
 unsigned budget_holds(const struct budget *budget); /* of all users */
+
+/* A response that is to be witnessed: given back with budget_leave_response(). False: too many are.
+ */
+bool budget_response(struct budget *budget, struct budget_user *user);
+void budget_leave_response(struct budget *budget, struct budget_user *user);
+unsigned budget_responses(const struct budget *budget); /* of all users */
+/* What a response holds of memory changed. False: over budget; it is charged all the same, and has
+ * to be given up. */
+bool budget_response_bytes(struct budget *budget, struct budget_user *user, size_t before,
+			   size_t now);
+
+/* The ledger is gone: what it has not answered becomes BUDGET_RESPONSE_LOST. Returns how many. */
+unsigned budget_lose_responses(struct budget *budget);
 
 /* Bytes of a request in judgement. False: over budget, nothing was charged. */
 bool budget_charge(struct budget_user *user, uint64_t bytes);

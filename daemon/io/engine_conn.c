@@ -70,10 +70,11 @@ void conn_close(struct conn *c)
 	known_identity_put(c->known);
 	buf_deinit(&c->identity);
 	buf_deinit(&c->answer);
+	response_free(c->response);
 	er->conn[slot] = NULL;
 	er->free_slot[er->free_n++] = slot;
 	free(c);
-	if (er->stopping && !conn_count(er))
+	if (er->stopping && !conn_count(er) && !budget_responses(er->budget))
 		loop_timer_set(er->loop, &er->stop, 0);
 }
 
@@ -126,9 +127,15 @@ int conn_say_hold(struct conn *c, int64_t hold_ms)
 /* The last message that a shim gets, and the end. */
 static void finish(struct conn *c, enum aicp_shim_action action, struct span answer)
 {
+	struct witnessed *w = action == AICP_SHIM_ANSWER ? NULL : witness_new(c);
 	struct engine_role *er = c->role;
+	int r = say(c, action, answer, w ? AICP_SHIM_V_WITNESS : 0);
 
-	if (say(c, action, answer, 0) < 0)
+	if (w && r < 0)
+		witness_drop(w);
+	else if (w)
+		witness_begin(w, c);
+	if (r < 0)
 		conn_note(er, c->user, BUDGET_ABANDONED);
 	else if (action != AICP_SHIM_ANSWER)
 		er->counters.passed++;

@@ -112,6 +112,9 @@ static int decide(struct lane *lane, struct conn *c, struct span bytes)
 	engine_judge(lane->engine, &q, &d);
 	memcpy(c->decision, d.id, sizeof(c->decision));
 	c->pass = d.pass;
+	if ((d.pass || d.held) && c->frame.head.flags & AICP_SHIM_F_CAN_WITNESS &&
+	    q.kind == AICP_SHIM_KIND_NONE)
+		c->response = response_new(lane->engine, &d);
 	r = keep_rewritten(c, d.rewritten);
 	if (!r && d.held)
 		r = hold(lane, c, &q, &d);

@@ -12,10 +12,16 @@
 #define POLICY_NAME_BYTES_MAX 512
 
 static const char *const count_name[_BUDGET_COUNTS] = {
-	[BUDGET_OVER] = "over_budget",	    [BUDGET_BAD_FRAME] = "malformed_frames",
-	[BUDGET_NO_FRAME] = "no_frame",	    [BUDGET_CLOSED] = "closed",
-	[BUDGET_FAIL_OPEN] = "failed_open", [BUDGET_UNJUDGED] = "unjudged",
-	[BUDGET_UNRECORDED] = "unrecorded", [BUDGET_ABANDONED] = "abandoned",
+	[BUDGET_OVER] = "over_budget",
+	[BUDGET_BAD_FRAME] = "malformed_frames",
+	[BUDGET_NO_FRAME] = "no_frame",
+	[BUDGET_CLOSED] = "closed",
+	[BUDGET_FAIL_OPEN] = "failed_open",
+	[BUDGET_UNJUDGED] = "unjudged",
+	[BUDGET_UNRECORDED] = "unrecorded",
+	[BUDGET_ABANDONED] = "abandoned",
+	[BUDGET_UNWITNESSED] = "responses_unwitnessed",
+	[BUDGET_RESPONSE_LOST] = "responses_unrecorded",
 };
 
 static void send_answer(struct engine_role *er, uint64_t id)
@@ -68,6 +74,7 @@ static void answer_status(struct engine_role *er, uint64_t id)
 	json_write_str(&w, "provider_digest", provider_set_digest(er->providers));
 	json_write_int(&w, "in_judgement", conn_count(er));
 	json_write_int(&w, "holds", budget_holds(er->budget));
+	json_write_int(&w, "responses", budget_responses(er->budget));
 	json_write_int(&w, "requests", (int64_t)er->counters.requests);
 	json_write_int(&w, "passed", (int64_t)er->counters.passed);
 	json_write_int(&w, "refused", (int64_t)er->counters.refused);

@@ -21,6 +21,8 @@ static const struct {
 	[BUDGET_UNJUDGED] = {RECORD_FAIL_OPEN, "no-engine"},
 	[BUDGET_UNRECORDED] = {RECORD_LOSS, "no-record"},
 	[BUDGET_ABANDONED] = {RECORD_COVERAGE_GAP, "abandoned"},
+	[BUDGET_UNWITNESSED] = {RECORD_COVERAGE_GAP, "response-over-budget"},
+	[BUDGET_RESPONSE_LOST] = {RECORD_LOSS, "response-not-recorded"},
 };
 
 static int write_report(struct engine_role *er, const struct budget_user *user,

@@ -22,12 +22,15 @@ static void begin_stop(struct engine_role *er)
 		return;
 	er->stopping = true;
 	hold_stop_all(er);
+	witness_stop_all(er);
 	loop_timer_clear(er->loop, &er->listen_again);
 	loop_remove(er->loop, &er->listener);
 	close(er->listener.fd);
 	er->listener.fd = -1;
 	loop_timer_set(er->loop, &er->stop,
-		       conn_count(er) ? loop_mono_ns() + (AICP_STOP_MS_MAX - 1000) * MS : 0);
+		       conn_count(er) || budget_responses(er->budget)
+			       ? loop_mono_ns() + (AICP_STOP_MS_MAX - 1000) * MS
+			       : 0);
 }
 
 static void from_warden(struct peer *peer, struct link_message *message)
@@ -68,12 +71,14 @@ static void from_peer(struct peer *peer, struct link_message *message)
 	if (message->fd >= 0)
 		close(message->fd);
 	if (peer->role == LINK_LEDGER && message->type == LINK_DURABLE) {
-		if (!report_answered(er, message->id, true))
+		if (!witness_answered(er, message->id, true) &&
+		    !report_answered(er, message->id, true))
 			conn_durable(er, message->id);
 	} else if (peer->role == LINK_LEDGER && message->type == LINK_FAILED) {
 		log_limited(LOG_ERROR, "no-record", "the ledger refused a record: %.*s",
 			    SPAN_ARG(message->payload));
-		if (!report_answered(er, message->id, false))
+		if (!witness_answered(er, message->id, false) &&
+		    !report_answered(er, message->id, false))
 			conn_not_recorded(er, message->id, message->payload);
 	} else if (peer->role == LINK_LEDGER && message->type == LINK_APPROVAL) {
 		hold_heard(er, message->payload);
@@ -104,6 +109,7 @@ static void peer_gone(struct peer *peer, int error)
 		if (er->report_id)
 			report_answered(er, er->report_id, false);
 		conn_ledger_gone(er);
+		witness_ledger_gone(er);
 		break;
 	case LINK_API:
 		er->reload_asker = 0;
@@ -154,7 +160,7 @@ static int init(struct engine_role *er)
 	er->closer = er->loop ? closer_new(er->loop) : NULL;
 	er->identities = er->loop ? identity_cache_new(er->loop) : NULL;
 	if (!er->loader || !er->budget || !er->approvals || !er->closer || !er->identities ||
-	    lane_init(er) < 0)
+	    lane_init(er) < 0 || witness_init(er) < 0)
 		return -ENOMEM;
 	/* Answers to an earlier engine must not fit a connection of this one. */
 	if (getrandom(&er->generation, sizeof(er->generation), 0) != sizeof(er->generation))

@@ -4,6 +4,7 @@
 
 #include "engine/approvals.h"
 #include "engine/engine.h"
+#include "engine/response.h"
 #include "io/budget.h"
 #include "io/closer.h"
 #include "io/identity_cache.h"
@@ -63,6 +64,7 @@ struct conn {
 	uint32_t body_bytes;
 	struct buf answer; /* of a refusal */
 	struct held *held; /* the decision holds; else NULL */
+	struct response *response; /* what will come back, should it be witnessed; or NULL */
 	struct conn *queued; /* the next in the queue of large requests */
 };
 
@@ -90,6 +92,7 @@ struct engine_role {
 	int heavy_outcome;
 	bool heavy_stale; /* its rules are older than the light lane's */
 	struct worker *loader; /* loads rules */
+	struct witness *witness; /* of responses */
 	struct closer *closer; /* of whatever a shim passed, and of its connection */
 	struct identity_cache *identities;
 	struct peer warden, reader, ledger, api;
@@ -175,6 +178,20 @@ MUST_CHECK int lane_init(struct engine_role *er);
 void lane_judge(struct conn *c); /* c may be gone afterwards */
 void lane_forget(struct conn *c); /* one that is queued */
 void lane_set_rules(struct engine_role *er);
+
+/* engine_witness.c: what comes back for requests that passed */
+MUST_CHECK int witness_init(struct engine_role *er);
+struct witnessed; /* one response */
+/* A place for the response to c; NULL: it is not to be witnessed. */
+struct witnessed *witness_new(struct conn *c);
+/* The verdict is out: the connection goes over from c to the witness. */
+void witness_begin(struct witnessed *witnessed, struct conn *c);
+void witness_drop(struct witnessed *witnessed); /* it is not */
+/* Ends all that can be ended now, the others as soon as the thread has done with them. */
+void witness_stop_all(struct engine_role *er);
+/* Did id belong to a response's record? Then it is dealt with. */
+bool witness_answered(struct engine_role *er, uint64_t id, bool durable);
+void witness_ledger_gone(struct engine_role *er);
 
 /* engine_hold.c: requests that wait for people */
 #define HOLD_ID_BIT (UINT64_C(1) << 63) /* of a question, beside its connection's id */

@@ -4,7 +4,8 @@
 #include "aicp/limits.h"
 
 #define FLAGS_KNOWN                                                                                \
-	(AICP_SHIM_F_SOCKET | AICP_SHIM_F_MEMFD | AICP_SHIM_F_CLEAR | AICP_SHIM_F_CAN_HOLD)
+	(AICP_SHIM_F_SOCKET | AICP_SHIM_F_MEMFD | AICP_SHIM_F_CLEAR | AICP_SHIM_F_CAN_HOLD |       \
+	 AICP_SHIM_F_CAN_WITNESS)
 
 /* Lower case letters, digits, '-', '_', '.', and ':' for IPv6 addresses: what a name in a
  * ClientHello or Host can be. */
@@ -74,5 +75,21 @@ int shim_frame_check(struct span message, unsigned fds_n, struct shim_frame *ret
 		return PARSE_E_BAD;
 	*ret_error = NULL;
 	*ret_frame = f;
+	return PARSE_DONE;
+}
+
+int shim_frame_response(struct span message, struct shim_response *ret_response)
+{
+	struct shim_response r;
+
+	if (message.n < sizeof(r.head))
+		return PARSE_E_BAD;
+	memcpy(&r.head, message.p, sizeof(r.head));
+	r.bytes = span_sub(message, sizeof(r.head), message.n);
+	if (r.head.magic != AICP_SHIM_MAGIC || r.head.version != AICP_SHIM_VERSION ||
+	    r.head.type != AICP_SHIM_RESPONSE || r.head.flags & ~(uint32_t)AICP_SHIM_R_END ||
+	    r.head.bytes != r.bytes.n || r.bytes.n > AICP_SHIM_INLINE_BYTES_MAX)
+		return PARSE_E_BAD;
+	*ret_response = r;
 	return PARSE_DONE;
 }

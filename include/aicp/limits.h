@@ -212,3 +212,10 @@
 /* All of a response's text, decoded: a stream of 100,000 tokens has some 25 MB. What a bomb costs
  * ends here. */
 #define AICP_RESPONSE_TEXT_BYTES_MAX (64u << 20)
+/* Responses that are witnessed at once, of one uid and of all: each takes a descriptor and, mostly,
+ * some 8 KiB. They last as long as a model answers. */
+#define AICP_UID_RESPONSES_MAX	  512u
+#define AICP_ENGINE_RESPONSES_MAX 2048u
+/* What they may hold of memory: 16 of the largest, or thousands of usual ones. */
+#define AICP_UID_RESPONSE_BYTES_MAX    (64u << 20)
+#define AICP_ENGINE_RESPONSE_BYTES_MAX (256u << 20)

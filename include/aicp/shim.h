@@ -22,6 +22,12 @@
  * leaves in place of the judged one, decoded, under the program's own head, in which Content-Length
  * is set to it and what framed, coded or digested the old body is dropped.
  *
+ * Response messages: only behind a verdict with AICP_SHIM_V_WITNESS, which only a request with
+ * AICP_SHIM_F_CAN_WITNESS gets. The shim keeps the connection and sends struct aicp_shim_response
+ * and the plaintext of the response as the program reads it. It never waits: what the socket does
+ * not take is left out, and the next message's offset tells. It closes when the response is over or
+ * the TLS connection is; the engine answers nothing, and closes when it wants no more.
+ *
  * All integers are little-endian; reserved fields are zero and receivers refuse others.
  */
 #pragma once
@@ -34,6 +40,7 @@
 enum aicp_shim_type {
 	AICP_SHIM_REQUEST = 1, /* judge this request */
 	AICP_SHIM_UNREADABLE = 2, /* a governed connection that the shim cannot judge: see kind */
+	AICP_SHIM_RESPONSE = 3, /* bytes that the program read, see below */
 	AICP_SHIM_VERDICT = 0x81,
 };
 
@@ -55,6 +62,12 @@ enum aicp_shim_flag {
 	AICP_SHIM_F_MEMFD = 2,
 	AICP_SHIM_F_CLEAR = 4, /* clear HTTP, no TLS */
 	AICP_SHIM_F_CAN_HOLD = 8, /* AICP_SHIM_HOLD is understood */
+	AICP_SHIM_F_CAN_WITNESS = 16, /* AICP_SHIM_V_WITNESS is understood */
+};
+
+/* In `extra` of a verdict PASS or REWRITE. */
+enum aicp_shim_verdict_flag {
+	AICP_SHIM_V_WITNESS = 1, /* send what comes back here */
 };
 
 enum aicp_shim_action {
@@ -87,11 +100,26 @@ struct aicp_shim_verdict {
 	uint32_t answer_bytes;
 	uint8_t decision_id[32]; /* ASCII, NUL-padded; for diagnosis only */
 	uint32_t body_bytes; /* with AICP_SHIM_REWRITE, and perhaps with AICP_SHIM_HOLD */
-	uint32_t extra; /* with AICP_SHIM_HOLD: how long it may last, in milliseconds; else 0 */
+	uint32_t extra; /* with AICP_SHIM_HOLD: how long it may last, in milliseconds; with PASS and
+			 * REWRITE: enum aicp_shim_verdict_flag; else 0 */
+};
+
+enum aicp_shim_response_flag {
+	AICP_SHIM_R_END = 1, /* the server ended the stream in good order; nothing follows */
+};
+
+struct aicp_shim_response {
+	uint32_t magic;
+	uint16_t version;
+	uint16_t type; /* AICP_SHIM_RESPONSE */
+	uint32_t flags; /* enum aicp_shim_response_flag */
+	uint32_t bytes; /* that follow, at most AICP_SHIM_INLINE_BYTES_MAX */
+	uint64_t offset; /* of the first, from the start of the response */
 };
 
 _Static_assert(sizeof(struct aicp_shim_request) == 32, "wire size");
 _Static_assert(sizeof(struct aicp_shim_verdict) == 56, "wire size");
+_Static_assert(sizeof(struct aicp_shim_response) == 24, "wire size");
 
 /*
  * RUNTIME_DIR/governed: what the shim may know without asking. A text file of at most 256 KiB,

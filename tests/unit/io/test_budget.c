@@ -68,6 +68,46 @@ static void keeps_counts_until_they_are_reported(void **state)
 	budget_free(b);
 }
 
+static void responses_have_a_budget_of_their_own(void **state)
+{
+	struct budget *b = budget_new();
+	struct budget_user *one = budget_user(b, 1), *two = budget_user(b, 2), *got;
+	enum budget_count count;
+	unsigned n = 0;
+
+	(void)state;
+	while (budget_response(b, one))
+		n++;
+	assert_int_equal(n, AICP_UID_RESPONSES_MAX);
+	assert_true(budget_response(b, two));
+	budget_leave_response(b, one);
+	assert_true(budget_response(b, one));
+	assert_int_equal(budget_responses(b), AICP_UID_RESPONSES_MAX + 1);
+	/* Memory that is over is told once it is used, and counts until it is given back. */
+	assert_true(budget_response_bytes(b, one, 0, AICP_UID_RESPONSE_BYTES_MAX));
+	assert_false(budget_response_bytes(b, one, 0, 1));
+	assert_true(budget_response_bytes(b, two, 0, 1));
+	assert_true(budget_response_bytes(b, one, 1, 0));
+	assert_true(budget_response_bytes(b, one, AICP_UID_RESPONSE_BYTES_MAX, 0));
+	for (n = 0; n < AICP_UID_RESPONSES_MAX; n++)
+		budget_leave_response(b, one);
+	assert_true(budget_response_bytes(b, two, 1, 0));
+	budget_leave_response(b, two);
+	/* All users together. */
+	for (n = 0; n < AICP_ENGINE_RESPONSES_MAX; n++)
+		assert_true(budget_response(b, budget_user(b, 10 + n % 100)));
+	assert_false(budget_response(b, two));
+	/* Records that a ledger took with it. */
+	one->unanswered = 3;
+	budget_tidy(b);
+	assert_int_equal(budget_lose_responses(b), 3);
+	assert_int_equal(budget_lose_responses(b), 0);
+	assert_true(budget_unreported(b, &got, &count));
+	assert_ptr_equal(got, one);
+	assert_int_equal(count, BUDGET_RESPONSE_LOST);
+	budget_free(b);
+}
+
 static void many_uids_are_bounded(void **state)
 {
 	struct budget *b = budget_new();
@@ -109,6 +149,7 @@ int main(void)
 		cmocka_unit_test(one_uid_does_not_cost_the_others),
 		cmocka_unit_test(charges_bytes),
 		cmocka_unit_test(keeps_counts_until_they_are_reported),
+		cmocka_unit_test(responses_have_a_budget_of_their_own),
 		cmocka_unit_test(many_uids_are_bounded),
 		cmocka_unit_test(survives_failing_allocations),
 	};

@@ -88,7 +88,7 @@ static void refuses_each_wrong_field(void **state)
 	WRONG(h.version = 2, 0, HOST BODY, "version");
 	WRONG(h.type = AICP_SHIM_VERDICT, 0, HOST BODY, "type");
 	WRONG(h.type = 0, 0, HOST BODY, "type");
-	WRONG(h.flags = 8, 0, HOST BODY, "flags");
+	WRONG(h.flags = 32, 0, HOST BODY, "flags");
 	WRONG(h.flags = 1u << 31, 0, HOST BODY, "flags");
 	WRONG(h.kind = 1, 0, HOST BODY, "kind");
 	WRONG(h.type = AICP_SHIM_UNREADABLE, 0, HOST BODY, "kind");
@@ -146,9 +146,67 @@ static void reads_no_byte_too_many(void **state)
 	guard_deinit(&guard);
 }
 
+static int response(struct aicp_shim_response head, size_t tail_n)
+{
+	static uint8_t bytes[sizeof(head) + AICP_SHIM_INLINE_BYTES_MAX + 1];
+	struct shim_response r;
+	int outcome;
+
+	memcpy(bytes, &head, sizeof(head));
+	outcome = shim_frame_response(span_of(bytes, sizeof(head) + tail_n), &r);
+	if (outcome == PARSE_DONE) {
+		assert_int_equal(r.bytes.n, tail_n);
+		assert_ptr_equal(r.bytes.p, bytes + sizeof(head));
+	}
+	return outcome;
+}
+
+static void reads_responses(void **state)
+{
+	const struct aicp_shim_response good_head = {
+		.magic = AICP_SHIM_MAGIC,
+		.version = AICP_SHIM_VERSION,
+		.type = AICP_SHIM_RESPONSE,
+		.bytes = 5,
+		.offset = UINT64_MAX,
+	};
+	struct aicp_shim_response h = good_head;
+
+	(void)state;
+	assert_int_equal(response(h, 5), PARSE_DONE);
+	assert_int_equal(response(h, 4), PARSE_E_BAD);
+	assert_int_equal(response(h, 6), PARSE_E_BAD);
+	h.flags = AICP_SHIM_R_END;
+	h.bytes = 0;
+	assert_int_equal(response(h, 0), PARSE_DONE);
+	h.flags = 2;
+	assert_int_equal(response(h, 0), PARSE_E_BAD);
+	h = good_head;
+	h.magic++;
+	assert_int_equal(response(h, 5), PARSE_E_BAD);
+	h = good_head;
+	h.version++;
+	assert_int_equal(response(h, 5), PARSE_E_BAD);
+	h = good_head;
+	h.type = AICP_SHIM_REQUEST;
+	assert_int_equal(response(h, 5), PARSE_E_BAD);
+	h = good_head;
+	h.bytes = AICP_SHIM_INLINE_BYTES_MAX;
+	assert_int_equal(response(h, AICP_SHIM_INLINE_BYTES_MAX), PARSE_DONE);
+	h.bytes++;
+	assert_int_equal(response(h, AICP_SHIM_INLINE_BYTES_MAX + 1), PARSE_E_BAD);
+	for (size_t n = 0; n < sizeof(h); n++) {
+		struct shim_response r;
+
+		assert_int_equal(shim_frame_response(span_of((const uint8_t *)&good_head, n), &r),
+				 PARSE_E_BAD);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_responses),
 		cmocka_unit_test(reads_good_frames),
 		cmocka_unit_test(refuses_each_wrong_field),
 		cmocka_unit_test(refuses_strange_host_names),
