@@ -365,6 +365,11 @@ static void not_asked(struct approval *a, enum reason reason)
 	while (a->waiting) {
 		struct conn *c = a->waiting;
 
+		/* One that joined meanwhile may wait already: that has to end on record. */
+		if (c->state == CONN_HELD) {
+			end(c, REFUSED, reason);
+			continue;
+		}
 		put_answer(c, reason);
 		stop_waiting(c);
 		conn_unrecorded(c);

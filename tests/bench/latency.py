@@ -68,7 +68,8 @@ def request_file(path):
     return path
 
 
-def server():
+def serve():
+    """The server at the other end, ready."""
     ca = os.environ["LAB"] + "/ca/provider"
     command = ["nsenter", "--net=" + os.environ["LAB_PROVIDER_NET"], BENCH + "/tls_pair", "server", "10.77.0.2", "443"]
     process = subprocess.Popen([*command, ca + ".pem", ca + ".key"], stdout=subprocess.PIPE, text=True)
@@ -77,13 +78,17 @@ def server():
     return process
 
 
-def idle_pss_kib(daemon):
-    time.sleep(2)
+def pss_kib(pids):
     total = 0
-    for pid in daemon.pids():
+    for pid in pids:
         with open("/proc/%d/smaps_rollup" % pid) as file:
             total += sum(int(line.split()[1]) for line in file if line.startswith("Pss:"))
     return total
+
+
+def idle_pss_kib(daemon):
+    time.sleep(2)
+    return pss_kib(daemon.pids())
 
 
 def result(name, value, unit, bound=""):
@@ -129,7 +134,7 @@ def main():
     for folder in folders:
         os.mkdir(folder)
         os.chmod(folder, 0o755)
-    serving = server()
+    serving = serve()
     client = [BENCH + "/tls_pair", "client", "api.openai.com", "443", request_file(os.environ["LAB"] + "/request")]
 
     daemon = Daemon("durable", policy=POLICY, state_dir=folders[0] + "/state").start()

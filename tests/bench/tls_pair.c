@@ -6,6 +6,9 @@
  *   tls_pair server ADDRESS PORT CERT KEY     answers every request on every connection, one thread
  * each tls_pair client HOST PORT REQUESTFILE     one kept-alive connection; for each line "N" on
  * standard input sends the file N times and prints N lines: nanoseconds from write to whole answer
+ *   tls_pair waiters HOST PORT N WORD         N connections; prints "connected", and behind a line
+ * on standard input sends a chat request with WORD and its number on each and prints "sent"; reads
+ * no answer, and ends with its standard input
  *
  * A request is a head with Content-Length and its body. The answer has a fixed size, so that both
  * ends can count.
@@ -129,10 +132,18 @@ static int server(char **argv)
 	}
 }
 
-static SSL *dial(const char *host, const char *port)
+static SSL_CTX *client_context(void)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+
+	SSL_CTX_set_default_verify_paths(ctx);
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	return ctx;
+}
+
+static SSL *dial(SSL_CTX *ctx, const char *host, const char *port)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_family = AF_INET}, *found;
-	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	int one = 1;
 
 	if (getaddrinfo(host, port, &hints, &found) != 0)
@@ -142,8 +153,6 @@ static SSL *dial(const char *host, const char *port)
 		die("connect");
 	freeaddrinfo(found);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	SSL_CTX_set_default_verify_paths(ctx);
-	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 	SSL *ssl = SSL_new(ctx);
 	SSL_set_tlsext_host_name(ssl, host);
 	SSL_set1_host(ssl, host);
@@ -192,13 +201,55 @@ static int client(char **argv)
 	size_t n = fread(request, 1, sizeof(request), file);
 	fclose(file);
 
-	SSL *ssl = dial(argv[0], argv[1]);
+	SSL *ssl = dial(client_context(), argv[0], argv[1]);
 	int times;
 	while (scanf("%d", &times) == 1) {
 		for (int i = 0; i < times; i++)
 			printf("%lld\n", ask(ssl, request, n));
 		fflush(stdout);
 	}
+	return 0;
+}
+
+#define WAITERS_MAX 4096
+
+static void send_numbered(SSL *ssl, const char *host, const char *word, int number)
+{
+	char body[512], request[1024];
+	int n = snprintf(body, sizeof(body),
+			 "{\"model\":\"gpt-4o-mini\",\"messages\":[{\"role\":\"user\","
+			 "\"content\":\"%s %d\"}]}",
+			 word, number);
+
+	n = snprintf(request, sizeof(request),
+		     "POST /v1/chat/completions HTTP/1.1\r\nHost: %s\r\nContent-Type: "
+		     "application/json\r\nContent-Length: %d\r\n\r\n%s",
+		     host, n, body);
+	if (SSL_write(ssl, request, n) != n)
+		die("write");
+}
+
+static int waiters(char **argv)
+{
+	static SSL *ssl[WAITERS_MAX];
+	SSL_CTX *ctx = client_context();
+	int n = atoi(argv[2]);
+	char line[16];
+
+	if (n < 1 || n > WAITERS_MAX)
+		die("number of connections");
+	for (int i = 0; i < n; i++)
+		ssl[i] = dial(ctx, argv[0], argv[1]);
+	puts("connected");
+	fflush(stdout);
+	if (!fgets(line, sizeof(line), stdin))
+		return 1;
+	for (int i = 0; i < n; i++)
+		send_numbered(ssl[i], argv[0], argv[3], i);
+	puts("sent");
+	fflush(stdout);
+	while (fgets(line, sizeof(line), stdin))
+		;
 	return 0;
 }
 
@@ -210,7 +261,10 @@ int main(int argc, char **argv)
 		return server(argv + 2);
 	if (argc == 5 && !strcmp(argv[1], "client"))
 		return client(argv + 2);
-	fputs("usage: tls_pair server ADDRESS PORT CERT KEY | client HOST PORT REQUESTFILE\n",
+	if (argc == 6 && !strcmp(argv[1], "waiters"))
+		return waiters(argv + 2);
+	fputs("usage: tls_pair server ADDRESS PORT CERT KEY | client HOST PORT REQUESTFILE | "
+	      "waiters HOST PORT N WORD\n",
 	      stderr);
 	return 2;
 }

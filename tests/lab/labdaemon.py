@@ -138,12 +138,15 @@ class Daemon:
         """Removes the state, so that the next start is a first one."""
         shutil.rmtree(self.state_dir, ignore_errors=True)
 
+    def aicp_command(self):
+        return [AICP, "-c", self.config]
+
     def aicp(self, *arguments, **options):
         options = {"capture_output": True, "text": True, "timeout": 60, **options}
-        return subprocess.run([AICP, "-c", self.config, *arguments], **options)
+        return subprocess.run([*self.aicp_command(), *arguments], **options)
 
     def run_prefix(self):
-        return [AICP, "-c", self.config, "run", "--"]
+        return [*self.aicp_command(), "run", "--"]
 
     def api(self, path):
         """GET path over the daemon's Unix socket, where root is admin; the answer's JSON."""
