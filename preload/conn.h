@@ -11,8 +11,9 @@
  * The lock is held across the real call only while judged bytes are sent; a reader does not wait
  * for that.
  *
- * Not handled here: holds (step 2), responses, clear HTTP, WebSocket frames behind an upgrade
- * (refused as NOT_HTTP).
+ * A request that people are asked about is put aside as records (hold.h); the write succeeds, and
+ * what the program reads next is the server's answer or ours. WebSocket frames behind an upgrade
+ * are refused as NOT_HTTP.
  */
 #pragma once
 
