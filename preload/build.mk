@@ -34,8 +34,9 @@ PRESENT += preload
 # What tests/support stands on; the shim itself uses nothing of the daemon.
 BELOW_preload := base
 $(B)/unit/preload/%: private EXTRA_CFLAGS += -iquote .
-# Over the real library.
+# Over the real libraries.
 $(B)/unit/preload/test_openssl: private EXTRA_LDFLAGS += -lssl
+$(B)/unit/preload/test_gnutls: private EXTRA_LDFLAGS += -lgnutls
 
 # Programs for tests/lab/test_shim*.sh and tests/bench/bench_shim.sh.
 build/shim/%: tests/lab/shim/%.c

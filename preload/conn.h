@@ -60,6 +60,8 @@ struct conn_result {
 
 /* Any outcome. */
 struct conn_result conn_write(struct conn *c, const void *p, size_t n);
+/* A write that was blocked comes again without its bytes (GnuTLS). _DONE, _FAILED or _NEVER. */
+struct conn_result conn_retry(struct conn *c);
 /* _USE_REAL or _DONE or _FAILED. After a real read that got something, call conn_did_read(). */
 struct conn_result conn_read(struct conn *c, void *p, size_t n, bool peek);
 void conn_did_read(struct conn *c);

@@ -243,6 +243,19 @@ struct conn_result conn_write(struct conn *c, const void *p, size_t n)
 	return done ? success(done) : result;
 }
 
+struct conn_result conn_retry(struct conn *c)
+{
+	struct conn_result result = success(0);
+
+	if (!conn_is_governed(c) || lock_mine(&c->lock))
+		return (struct conn_result){.outcome = CONN_NEVER};
+	lock_take(&c->lock);
+	if (phase_of(c) == CONN_FLUSH)
+		result = flush_again(c, SIZE_MAX);
+	lock_drop(&c->lock);
+	return result;
+}
+
 /* ---- reading ---- */
 
 static struct conn_result serve(struct conn *c, void *p, size_t n, bool peek)

@@ -17,11 +17,12 @@ class Client:
     shape: str
     env: dict = field(default_factory=dict)
     sdk: bool = False  # raises PermissionDeniedError and counts its attempts
+    hangs_up: bool = False  # its event loop takes the wake of a refusal for the end, and reads no answer
 
     def command(self):
-        if self.script.endswith(".js"):
-            return [os.environ["LAB_NODE18"], os.path.join(CLIENTS, self.script)]
-        return [PYTHON, os.path.join(CLIENTS, self.script)]
+        kind = os.path.splitext(self.script)[1]
+        runner = {".js": os.environ["LAB_NODE18"], ".php": "php", ".pl": "perl", ".py": PYTHON, ".rb": "ruby"}[kind]
+        return [runner, os.path.join(CLIENTS, self.script)]
 
     def run(self, prompts, prefix=(), shape=None, timeout_s=60, env=None):
         """Asks prompts one after another; gives a report for each (clients/ask.py). prefix: `aicp run --`."""
@@ -45,6 +46,12 @@ ALL = [
     Client("httpx async", "httpx_async.py", "chat"),
     Client("aiohttp", "aiohttp_session.py", "messages"),
     Client("urllib", "urllib_open.py", "responses"),
+    Client("aiohttp on uvloop", "uvloop_aiohttp.py", "chat", hangs_up=True),
+    Client("wget", "wget.py", "chat"),
+    Client("pycurl", "pycurl_easy.py", "messages"),
+    Client("Ruby net/http", "net_http.rb", "responses"),
+    Client("Perl LWP", "lwp.pl", "chat"),
+    Client("PHP streams", "streams.php", "chat"),
     Client("Node 18 https", "https_agent.js", "chat"),
     Client("Node 18 fetch", "fetch.js", "messages"),
     Client("openai chat", "openai_sdk.js", "chat", sdk=True),

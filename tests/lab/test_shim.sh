@@ -48,6 +48,26 @@ for port in 443 444; do
 	done
 	ok "aiohttp: 50 in parallel, half of them blocked, $tls" is '25 25' py aiohttp-parallel $port
 done
+# GnuTLS.
+wget_ask() { under wget -q -T 10 -t 1 -O "$tmp/body" --ca-certificate="$tmp/cert.pem" --content-on-error --post-data="$2" "https://api.openai.com:$1/c"; }
+wget_allowed() { clear_logs; wget_ask "$1" hello && [ "$(reached)" = 1 ]; }
+wget_blocked() {
+	clear_logs
+	wget_ask "$1" x-test-BLOCK
+	# 8: the server said that something is wrong.
+	[ $? = 8 ] && [ "$(reached)" = 0 ] && grep -q test-decision-1 "$tmp/body"
+}
+git_ask() { GIT_SSL_CAINFO=$tmp/cert.pem under git ls-remote "https://api.openai.com:$1/$2" 2>&1; }
+git_allowed() { clear_logs; is '' git_ask "$1" fine && [ "$(reached)" = 2 ]; }
+git_blocked() { clear_logs; git_ask "$1" x-test-BLOCK | grep -q 'error: 403' && [ "$(reached)" = 0 ]; }
+for port in 443 444; do
+	tls="TLS 1.$((port - 441))"
+	ok "wget allowed, $tls" wget_allowed $port
+	ok "wget blocked, nothing reached, $tls" wget_blocked $port
+	ok "git allowed, $tls" git_allowed $port
+	ok "git blocked, nothing reached, $tls" git_blocked $port
+	ok "pycurl: allow, allow, block, allow, $tls" py_sequence pycurl $port
+done
 # Not on TLS 1.3: a session ticket that comes while the other thread writes breaks OpenSSL itself, with and without us.
 ok "a reader and a writer thread on one object" is '200 200 403' py two-threads 443 a b x-test-BLOCK
 
@@ -82,6 +102,13 @@ offered_h2() {
 		! grep -q 'h2 negotiated' "$tmp/server.log"
 }
 ok "a client that offers h2 speaks HTTP/1.1" offered_h2
+git_h2() {
+	clear_logs
+	GIT_SSL_CAINFO=$tmp/cert.pem git ls-remote https://api.openai.com:445/fine >"$tmp/body" 2>&1
+	grep -q 'h2 negotiated' "$tmp/server.log" || { echo "git does not offer h2: nothing tested"; return 1; }
+	git_allowed 445 && ! grep -q 'h2 negotiated' "$tmp/server.log" && git_blocked 445
+}
+ok "git, which offers h2, speaks HTTP/1.1" git_h2
 
 ungoverned() {
 	clear_logs
@@ -139,6 +166,7 @@ ok "fail closed: engine killed while it judges" refused x-test-DIE 'without a ve
 ok "fail closed: nobody listens" refused fine 'not running'
 rm -f "$tmp/run/shim.sock"
 ok "fail closed: no socket" refused fine 'not running'
+ok "fail closed: wget gets the answer" bash -c "! $(declare -f under wget_ask); lib=$lib tmp=$tmp; wget_ask 444 fine; grep -q 'not running' $tmp/body"
 ok "fail closed: aiohttp gets the answer" is '403 403' py aiohttp 444 fine fine
 govern open enforce
 ok "fail open: no socket" passed fine

@@ -5,6 +5,7 @@ Each BODY is sent as one POST over one session of the client, and each status pr
 """
 import asyncio
 import http.client
+import os
 import ssl
 import sys
 import urllib.error
@@ -30,6 +31,21 @@ def urllib_open(timeout):
             out.append(urllib.request.urlopen(url, data=b, **kw).status)
         except urllib.error.HTTPError as e:
             out.append(e.code)
+    return out
+
+
+def pycurl_easy():
+    import io
+    import pycurl
+
+    handle, out = pycurl.Curl(), []
+    handle.setopt(pycurl.URL, url)
+    handle.setopt(pycurl.CAINFO, os.environ["SSL_CERT_FILE"])
+    for b in bodies:
+        handle.setopt(pycurl.POSTFIELDS, b)
+        handle.setopt(pycurl.WRITEDATA, io.BytesIO())
+        handle.perform()
+        out.append(handle.getinfo(pycurl.RESPONSE_CODE))
     return out
 
 
@@ -116,8 +132,6 @@ def gives_up():
 
 def file_changes():
     """The governed file vanishes, breaks, and comes back with another mode, under one running program."""
-    import os
-
     path = os.environ["AICP_RUNTIME_DIR"] + "/governed"
 
     def post(body):
@@ -180,6 +194,7 @@ kinds = {
     "requests": requests_session,
     "urllib": lambda: urllib_open(10),
     "urllib-blocking": lambda: urllib_open(None),
+    "pycurl": pycurl_easy,
     "httpx": httpx_sync,
     "httpx-async": lambda: asyncio.run(httpx_async()),
     "aiohttp": lambda: asyncio.run(aiohttp_session()),
