@@ -14,7 +14,7 @@ struct batch {
 	size_t n;
 	struct {
 		uint64_t id;
-		struct hash hash;
+		struct hash stored, hash;
 		size_t begin, end; /* in bytes */
 	} row[BATCH_ROWS];
 	struct buf bytes;
@@ -23,6 +23,7 @@ struct batch {
 
 struct ahead {
 	struct reader *reader;
+	struct hash_ctx *ctx; /* the reading thread's */
 	uint64_t begin, end;
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
@@ -32,8 +33,11 @@ struct ahead {
 	int outcome; /* of reading, once done */
 };
 
+DEFINE_FREEP(struct hash_ctx, hash_ctx_free)
+
 static void free_ahead(struct ahead *a)
 {
+	hash_ctx_freep(&a->ctx);
 	buf_deinit(&a->batch[0].bytes);
 	buf_deinit(&a->batch[1].bytes);
 	pthread_cond_destroy(&a->changed);
@@ -76,9 +80,12 @@ static int take(void *data, const struct store_leaf *leaf)
 		b = &a->batch[a->filling];
 	}
 	b->row[b->n].id = leaf->id;
-	b->row[b->n].hash = leaf->hash;
+	b->row[b->n].stored = leaf->hash;
 	b->row[b->n].begin = b->bytes.n;
 	r = buf_put(&b->bytes, leaf->bytes);
+	if (r == 0)
+		r = leaf_hash(a->ctx, span_sub(buf_span(&b->bytes), b->row[b->n].begin, b->bytes.n),
+			      &b->row[b->n].hash);
 	b->row[b->n++].end = b->bytes.n;
 	return r;
 }
@@ -101,16 +108,16 @@ static void *read_all(void *data)
 /* ---- the thread that looks
  * ---------------------------------------------------------------------------- */
 
-static int look(const struct batch *b, int (*fn)(void *data, const struct store_leaf *leaf),
-		void *data)
+static int look(const struct batch *b, read_ahead_fn fn, void *data)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < b->n && r == 0; i++) {
-		const struct store_leaf leaf = {
-			.id = b->row[i].id,
+		const struct ahead_leaf leaf = {
+			.row.id = b->row[i].id,
+			.row.hash = b->row[i].stored,
+			.row.bytes = span_sub(buf_span(&b->bytes), b->row[i].begin, b->row[i].end),
 			.hash = b->row[i].hash,
-			.bytes = span_sub(buf_span(&b->bytes), b->row[i].begin, b->row[i].end),
 		};
 
 		r = fn(data, &leaf);
@@ -118,8 +125,7 @@ static int look(const struct batch *b, int (*fn)(void *data, const struct store_
 	return r;
 }
 
-static int look_all(struct ahead *a, int (*fn)(void *data, const struct store_leaf *leaf),
-		    void *data)
+static int look_all(struct ahead *a, read_ahead_fn fn, void *data)
 {
 	for (unsigned i = 0;; i ^= 1) {
 		bool full;
@@ -142,23 +148,50 @@ static int look_all(struct ahead *a, int (*fn)(void *data, const struct store_le
 	}
 }
 
-int read_ahead(struct reader *reader, uint64_t begin, uint64_t end,
-	       int (*fn)(void *data, const struct store_leaf *leaf), void *data)
+/* ---- both in one thread
+ * ------------------------------------------------------------------------------- */
+
+struct alone {
+	struct hash_ctx *ctx;
+	read_ahead_fn fn;
+	void *data;
+};
+
+static int look_alone(void *data, const struct store_leaf *row)
+{
+	struct alone *alone = data;
+	struct ahead_leaf leaf = {.row = *row};
+	int r = leaf_hash(alone->ctx, row->bytes, &leaf.hash);
+
+	return r < 0 ? r : alone->fn(alone->data, &leaf);
+}
+
+static int read_alone(struct reader *reader, uint64_t begin, uint64_t end, read_ahead_fn fn,
+		      void *data)
+{
+	struct hash_ctx *ctx CLEANUP(hash_ctx_freep) = hash_ctx_new();
+	struct alone alone = {ctx, fn, data};
+
+	return ctx ? reader_leaves(reader, begin, end, look_alone, &alone) : -ENOMEM;
+}
+
+int read_ahead(struct reader *reader, uint64_t begin, uint64_t end, read_ahead_fn fn, void *data)
 {
 	struct ahead *a CLEANUP(free_aheadp) = calloc(1, sizeof(*a));
 	pthread_t thread;
 	int r;
 
 	if (!a)
-		return reader_leaves(reader, begin, end, fn, data);
+		return read_alone(reader, begin, end, fn, data);
+	pthread_mutex_init(&a->mutex, NULL);
+	pthread_cond_init(&a->changed, NULL);
 	a->reader = reader;
 	a->begin = begin;
 	a->end = end;
 	a->batch[0].bytes = a->batch[1].bytes = BUF_INIT(BATCH_BYTES + 1000000);
-	pthread_mutex_init(&a->mutex, NULL);
-	pthread_cond_init(&a->changed, NULL);
-	if (pthread_create(&thread, NULL, read_all, a) != 0)
-		return reader_leaves(reader, begin, end, fn, data);
+	a->ctx = hash_ctx_new();
+	if (!a->ctx || pthread_create(&thread, NULL, read_all, a) != 0)
+		return read_alone(reader, begin, end, fn, data);
 	r = look_all(a, fn, data);
 	pthread_mutex_lock(&a->mutex);
 	a->stop = true;

@@ -113,21 +113,22 @@ static int check_tiles(struct verify *v, const struct hash carry[MERKLE_LEVELS])
 	return 0;
 }
 
-static int check_leaf(void *data, const struct store_leaf *row)
+static int check_leaf(void *data, const struct ahead_leaf *leaf)
 {
+	const struct store_leaf *row = &leaf->row;
 	struct verify *v = data;
-	struct hash carry[MERKLE_LEVELS], h;
+	struct hash carry[MERKLE_LEVELS];
 	uint64_t seq = v->audit.tree.size;
 	int r;
 
 	if (row->id != v->shard.first_id + seq)
 		return report_invalid_at(v->report, seq, "the record is missing from the database");
-	r = audit_leaf(&v->audit, row->bytes, &h, carry);
+	r = audit_hashed(&v->audit, row->bytes, &leaf->hash, carry);
 	if (r == PARSE_E_BAD)
 		return report_invalid_at(v->report, seq, "%s", v->audit.reason);
 	if (r < 0)
 		return r;
-	if (!hash_eq(&h, &row->hash))
+	if (!hash_eq(&leaf->hash, &row->hash))
 		return report_invalid_at(v->report, seq,
 					 "the stored hash is not that of the record");
 	if (v->audit.tree.size % STORE_TILE_WIDTH == 0)

@@ -84,11 +84,10 @@ static int place(struct audit *audit, const struct leaf *leaf)
 	return PARSE_DONE;
 }
 
-int audit_leaf(struct audit *audit, struct span bytes, struct hash *ret_hash,
-	       struct hash carry[MERKLE_LEVELS])
+int audit_hashed(struct audit *audit, struct span bytes, const struct hash *hash,
+		 struct hash carry[MERKLE_LEVELS])
 {
 	struct leaf leaf;
-	struct hash h;
 	int r = leaf_parse(bytes, &leaf);
 
 	if (r == PARSE_E_LIMIT)
@@ -97,19 +96,30 @@ int audit_leaf(struct audit *audit, struct span bytes, struct hash *ret_hash,
 		return bad(audit, "the record is not a canonical leaf of " LEAF_SCHEMA);
 	r = place(audit, &leaf);
 	if (r == PARSE_DONE)
-		r = leaf_hash(audit->ctx, bytes, &h);
-	if (r == 0)
-		r = merkle_append(audit->ctx, &audit->tree, &h, carry);
+		r = merkle_append(audit->ctx, &audit->tree, hash, carry);
 	if (r != 0)
 		return r;
-	audit->last = h;
+	audit->last = *hash;
 	audit->chained = true;
 	if (!audit->records++)
 		audit->first_ns = leaf.at_ns;
 	audit->last_ns = leaf.at_ns;
 	count(&audit->counts, &leaf);
-	*ret_hash = h;
 	return PARSE_DONE;
+}
+
+int audit_leaf(struct audit *audit, struct span bytes, struct hash *ret_hash,
+	       struct hash carry[MERKLE_LEVELS])
+{
+	struct hash h;
+	int r = leaf_hash(audit->ctx, bytes, &h);
+
+	if (r < 0)
+		return r;
+	r = audit_hashed(audit, bytes, &h, carry);
+	if (r == PARSE_DONE)
+		*ret_hash = h;
+	return r;
 }
 
 int audit_head(struct audit *audit, const struct hash *root, const char *what)

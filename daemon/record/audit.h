@@ -43,6 +43,10 @@ void audit_init(struct audit *audit, struct hash_ctx *ctx, struct span origin);
 MUST_CHECK int audit_leaf(struct audit *audit, struct span bytes, struct hash *ret_hash,
 			  struct hash carry[MERKLE_LEVELS]);
 
+/* The same, with the leaf's hash made already, by leaf_hash(). */
+MUST_CHECK int audit_hashed(struct audit *audit, struct span bytes, const struct hash *hash,
+			    struct hash carry[MERKLE_LEVELS]);
+
 /* Is this the root of what was read so far? PARSE_DONE, PARSE_E_BAD with reason set, -EIO. what
  * names the head. */
 MUST_CHECK int audit_head(struct audit *audit, const struct hash *root, const char *what);

@@ -3,6 +3,8 @@
 
 #include "base/utf8.h"
 
+#include <endian.h>
+
 #define JSON_INT_MAX ((UINT64_C(1) << 53) - 1)
 
 struct cursor {
@@ -81,31 +83,47 @@ static bool escape(struct cursor *c)
 	return code != '\b' && code != '\t' && code != '\n' && code != '\f' && code != '\r';
 }
 
-/* Is any of eight bytes a quote, a backslash, a control character or not ASCII? By the classic test
- * for a zero byte; it may say yes where the answer is no, never the other way. */
-static bool any_special(const uint8_t *p)
+/* How many of eight bytes come before the first quote, backslash, control character, byte that is
+ * not ASCII, or stop. By the classic test for a zero byte; what it wrongly says of a byte it says
+ * only behind one of which it is right. */
+static size_t plain_run(const uint8_t *p, uint8_t stop)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
-	uint64_t v, quote, backslash;
+	uint64_t v, quote, backslash, other, special;
 
 	memcpy(&v, p, sizeof(v));
+	v = le64toh(v);
 	quote = v ^ ones * '"';
 	backslash = v ^ ones * '\\';
-	return ((v - ones * 0x20) | (quote - ones) | (backslash - ones) | v) & high;
+	other = v ^ ones * stop;
+	special = ((v - ones * 0x20) | (quote - ones) | (backslash - ones) | (other - ones) | v) &
+		  high;
+	return special ? (size_t)__builtin_ctzll(special) / 8 : 8;
+}
+
+static inline void skip_plain(struct cursor *c, uint8_t stop)
+{
+	const uint8_t *p = c->p;
+	size_t n = 8;
+
+	while (n == 8 && c->end - p >= 8) {
+		n = plain_run(p, stop);
+		p += n;
+	}
+	while (n == 8 && p < c->end && plain[*p] && *p != stop)
+		p++;
+	c->p = p;
 }
 
 static bool string(struct cursor *c)
 {
 	if (!take(c, '"'))
 		return false;
-	while (c->p < c->end) {
-		while (c->end - c->p >= 8 && !any_special(c->p))
-			c->p += 8;
+	for (;;) {
+		skip_plain(c, '"');
 		if (c->p == c->end)
 			return false;
-		if (plain[*c->p]) {
-			c->p++;
-		} else if (*c->p == '"') {
+		if (*c->p == '"') {
 			c->p++;
 			return true;
 		} else if (*c->p == '\\') {
@@ -122,7 +140,6 @@ static bool string(struct cursor *c)
 			c->p += n;
 		}
 	}
-	return false;
 }
 
 static bool key(struct cursor *c, struct span *ret_key)
@@ -132,16 +149,19 @@ static bool key(struct cursor *c, struct span *ret_key)
 	if (!take(c, '"'))
 		return false;
 	first = c->p;
-	while (c->p < c->end && plain[*c->p] && *c->p != 0x7f)
-		c->p++;
+	skip_plain(c, 0x7f);
 	*ret_key = span_of(first, (size_t)(c->p - first));
 	return take(c, '"') && take(c, ':');
 }
 
 static bool ascends(struct span a, struct span b)
 {
-	int order = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+	int order;
 
+	/* Mostly their first characters say it. */
+	if (a.n && b.n && a.p[0] != b.p[0])
+		return a.p[0] < b.p[0];
+	order = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
 	return order < 0 || (order == 0 && a.n < b.n);
 }
 

@@ -142,6 +142,29 @@ static void test_canonical_refuses(void **state)
 			fail_msg("accepted: %s", bad[i]);
 }
 
+/* Eight bytes are looked at together: each value of a byte at each place of a text of any length.
+ */
+static void test_canonical_every_byte(void **state)
+{
+	(void)state;
+	for (unsigned before = 0; before < 18; before++)
+		for (unsigned behind = 0; behind < 10; behind++)
+			for (unsigned byte = 0; byte < 256; byte++) {
+				bool plain =
+					byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+				char a[] = "aaaaaaaaaaaaaaaaaa", text[64];
+				int n = snprintf(text, sizeof(text), "\"%.*s%c%.*s\"", (int)before,
+						 a, (int)byte, (int)behind, a);
+				struct span s = span_of(text, (size_t)n);
+
+				assert_true((canonical_length(s, 1) == s.n) == plain);
+				n = snprintf(text, sizeof(text), "{\"%.*s%c%.*s\":1}", (int)before,
+					     a, (int)byte, (int)behind, a);
+				s = span_of(text, (size_t)n);
+				assert_true(canonical_object(s, 1) == (plain && byte != 0x7f));
+			}
+}
+
 /* Whatever the writer writes is accepted, and a scanner that knows nothing of canonical forms
  * agrees. */
 static void test_canonical_writer(void **state)
@@ -422,6 +445,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_canonical_accepts),
 		cmocka_unit_test(test_canonical_refuses),
+		cmocka_unit_test(test_canonical_every_byte),
 		cmocka_unit_test(test_canonical_writer),
 		cmocka_unit_test(test_canonical_is_unique),
 		cmocka_unit_test(test_stamp),
