@@ -6,8 +6,7 @@
 
 #include <stdio.h>
 
-/* Control characters, escapes, and characters that turn the direction of writing are shown as \xNN
- * and \u{N}. */
+/* On one line, as base/visible.h makes it. */
 void show_text(FILE *out, struct span text);
 
 /* A member of object t as text: strings without quotes, null and absent as "-", anything else as it

@@ -134,8 +134,13 @@ static bool local_user(struct exchange *x, const struct peer *peer)
 		snprintf(who->role, sizeof(who->role), "admin");
 		return true;
 	}
+	if (config_uids_has(&x->api->start->config->approvals_approvers, peer->uid)) {
+		snprintf(who->role, sizeof(who->role), "approver");
+		return true;
+	}
 	answer_fault(&x->request.answer, API_FAULT_FORBIDDEN, NULL, SPAN_NULL,
-		     "uid %" PRIu32 " has no role on this socket; ask as root, or send an API key",
+		     "uid %" PRIu32 " has no role on this socket; ask as root, send an API key, or "
+		     "be named in approvals.approvers",
 		     peer->uid);
 	refuse(x, peer, NOTICE_FORBIDDEN);
 	return false;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* /api/decisions: questions about single decisions, and all of them counted. */
+#include "api/log_approval.h"
 #include "api/rows.h"
 #include "api/tally.h"
+#include "ledger/query_approvals.h"
 
 #include <errno.h>
 
@@ -20,8 +22,11 @@ static void write_why_blocked(const struct log_entry *e, struct json_write *w)
 	log_entry_put(e, NULL, "matched", w, "policies_matched");
 	log_entry_put(e, NULL, "action", w, "decision");
 	log_entry_put(e, NULL, "would", w, "would");
+	log_approval_write(&e->row->hold, log_entry_raw(e, NULL, "approval_id"), w);
 	if (blocked) {
-		log_entry_put_time(e->row->leaf.at_ns, w, "blocked_at");
+		log_entry_put_time(e->row->hold.outcome.n ? e->row->hold.ended_ns
+							  : e->row->leaf.at_ns,
+				   w, "blocked_at");
 		log_entry_put_requester(e, w, "blocked_for");
 	} else {
 		json_write_str(w, "message", "this request was not blocked");
@@ -34,6 +39,42 @@ static void write_why_blocked(const struct log_entry *e, struct json_write *w)
 int answer_DECISION_WHY_BLOCKED(struct api *api, struct request *r)
 {
 	rows_one(api, r, write_why_blocked);
+	return REQUEST_DONE;
+}
+
+static void write_who_approved(const struct log_entry *e, struct json_write *w)
+{
+	const struct query_hold *hold = &e->row->hold;
+	bool approved = log_approval_given(hold);
+
+	json_write_object(w, NULL);
+	json_write_bool(w, "found", true);
+	json_write_bool(w, "approved", approved);
+	log_entry_put(e, NULL, "execution_id", w, "execution_id");
+	log_entry_put(e, NULL, "action", w, "decision");
+	json_write_str(w, "status", log_entry_status(e));
+	log_entry_put(e, NULL, "policy", w, "policy");
+	log_approval_write(hold, log_entry_raw(e, NULL, "approval_id"), w);
+	if (approved) {
+		json_write_string(w, "approver_name", hold->by);
+		json_write_string(w, "approver_role", hold->role);
+		json_write_string(w, "rationale", hold->rationale);
+		log_entry_put_time(hold->decided_ns, w, "approved_at");
+	} else {
+		json_write_str(w, "message",
+			       log_entry_raw(e, NULL, "approval_id").n &&
+					       log_entry_raw(e, NULL, "approval_id").p[0] == '"'
+				       ? "nobody approved this request"
+				       : "nobody had to approve this request");
+	}
+	log_entry_put_sentence(e, w, "summary");
+	log_entry_put_sentence(e, w, "audit_sentence");
+	json_write_end_object(w);
+}
+
+int answer_DECISION_WHO_APPROVED(struct api *api, struct request *r)
+{
+	rows_one(api, r, write_who_approved);
 	return REQUEST_DONE;
 }
 
@@ -115,6 +156,37 @@ static void put_moment(struct json_write *w, int64_t at_ns, const char *event, s
 	json_write_end_object(w);
 }
 
+static void put_decided(const struct query_hold *hold, struct json_write *w)
+{
+	struct buf text = BUF_INIT(AICP_LEAF_BYTES_MAX);
+
+	buf_put(&text, hold->by);
+	buf_put_str(&text, ": ");
+	buf_put(&text, hold->rationale);
+	put_moment(w, hold->decided_ns, log_approval_given(hold) ? "approved" : "rejected",
+		   buf_span(&text));
+	buf_deinit(&text);
+}
+
+/* An approval that this request joined may be older or younger than its hold. */
+static void put_hold(const struct query_hold *hold, struct json_write *w)
+{
+	bool decided = hold->by.n > 0, ended = hold->outcome.n > 0;
+	bool first = decided && (!ended || hold->decided_ns <= hold->ended_ns);
+	struct buf text = BUF_INIT(64);
+
+	if (first)
+		put_decided(hold, w);
+	if (ended) {
+		buf_printf(&text, "hold %.*s", SPAN_ARG(hold->outcome));
+		put_moment(w, hold->ended_ns, buf_str(&text) ? buf_str(&text) : "hold ended",
+			   hold->reason);
+	}
+	if (decided && !first)
+		put_decided(hold, w);
+	buf_deinit(&text);
+}
+
 static void write_timeline(const struct log_entry *e, struct json_write *w)
 {
 	struct buf text = BUF_INIT(AICP_LEAF_BYTES_MAX);
@@ -135,6 +207,7 @@ static void write_timeline(const struct log_entry *e, struct json_write *w)
 	buf_put_str(&text, ": ");
 	log_entry_reason(e, &text);
 	put_moment(w, e->row->leaf.at_ns, "decided and recorded", buf_span(&text));
+	put_hold(&e->row->hold, w);
 	json_write_end_array(w);
 	log_entry_put_sentence(e, w, "audit_sentence");
 	json_write_end_object(w);
@@ -153,6 +226,7 @@ static void write_record(const struct log_entry *e, struct json_write *w)
 	log_entry_put(e, NULL, "execution_id", w, "execution_id");
 	log_entry_put_time(e->row->leaf.at_ns, w, "decision_timestamp");
 	log_entry_put_requester(e, w, "requester_id");
+	log_approval_write(&e->row->hold, log_entry_raw(e, NULL, "approval_id"), w);
 	log_entry_put(e, NULL, "user", w, "end_user");
 	log_entry_put(e, NULL, "agent_id", w, "agent_id");
 	json_write_str(w, "status", log_entry_status(e));
@@ -188,10 +262,13 @@ int answer_DECISIONS_QUERY(struct api *api, struct request *r)
 
 static int count_step(struct api *api, struct request *r)
 {
+	struct query_approval_stats stats;
 	struct query *query;
 	struct json_write w;
 	int err = api_query(api, &query);
 
+	if (!err)
+		err = query_approval_stats(query, &stats);
 	if (!err)
 		err = tally_step(api->tally, query, api->scan);
 	if (err > 0)
@@ -203,6 +280,7 @@ static int count_step(struct api *api, struct request *r)
 	json_write_init(&w, &r->answer.body, false);
 	json_write_object(&w, NULL);
 	tally_write(api->tally, &w);
+	json_write_int(&w, "unique_approvers", (int64_t)stats.approvers);
 	json_write_end_object(&w);
 	return r->answer.body.err;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the service is and how it does: /, /health, /api/status. */
 #include "api/request.h"
+#include "ledger/query_approvals.h"
 
 #include <errno.h>
 
@@ -67,6 +68,20 @@ int answer_HEALTH(struct api *api, struct request *r)
 	return r->answer.body.err;
 }
 
+/* Those that wait for people, and those that wait to be used. Requests that are held right now are
+ * the engine's to count (its `holds`). */
+static void put_approvals(struct query *query, struct json_write *w)
+{
+	struct query_approval_stats stats;
+
+	if (query_approval_stats(query, &stats))
+		return;
+	json_write_object(w, "approvals");
+	json_write_int(w, "pending", (int64_t)stats.state[APPROVAL_PENDING]);
+	json_write_int(w, "approved_unused", (int64_t)stats.state[APPROVAL_APPROVED]);
+	json_write_end_object(w);
+}
+
 static void put_counts(struct api *api, struct json_write *w)
 {
 	struct query_stats s;
@@ -85,6 +100,7 @@ static void put_counts(struct api *api, struct json_write *w)
 	json_write_int(w, "blocked", (int64_t)s.blocked);
 	json_write_int(w, "would_block", (int64_t)s.would_block);
 	json_write_end_object(w);
+	put_approvals(query, w);
 }
 
 /* Members of the engine's answer under the names of the API. */

@@ -49,14 +49,14 @@ static int parse(struct api *api, struct span text, struct json *ret_json)
 	return ret_json->token[0].kind == JSON_OBJECT ? 0 : -EPROTO;
 }
 
-int api_ask(struct api *api, enum link_role role, struct span request, unsigned *ret_status,
-	    struct span *ret_body)
+static int ask(struct api *api, enum link_role role, uint16_t type, struct span request,
+	       unsigned *ret_status, struct span *ret_body)
 {
 	struct link_message m;
 	struct json j;
 	int64_t status;
 	uint32_t body;
-	int r = call(api, role, LINK_QUERY, request, &m);
+	int r = call(api, role, type, request, &m);
 
 	if (r)
 		return r;
@@ -73,6 +73,17 @@ int api_ask(struct api *api, enum link_role role, struct span request, unsigned 
 	*ret_status = (unsigned)status;
 	*ret_body = json_raw(&j, body);
 	return 0;
+}
+
+int api_ask(struct api *api, enum link_role role, struct span request, unsigned *ret_status,
+	    struct span *ret_body)
+{
+	return ask(api, role, LINK_QUERY, request, ret_status, ret_body);
+}
+
+int api_command(struct api *api, struct span request, unsigned *ret_status, struct span *ret_body)
+{
+	return ask(api, LINK_LEDGER, LINK_COMMAND, request, ret_status, ret_body);
 }
 
 /* Copies a string member; false when it is none, too long, or holds a NUL. */

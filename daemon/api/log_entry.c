@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/log_entry.h"
 
+#include "api/log_approval.h"
 #include "api/log_response.h"
 #include "base/hex.h"
 #include "model/verdict.h"
@@ -77,7 +78,7 @@ const char *log_entry_status(const struct log_entry *e)
 	case VERDICT_REDACT:
 		return "success";
 	case VERDICT_HOLD:
-		return "pending_approval";
+		return log_approval_status(&e->row->hold);
 	case VERDICT_BLOCK:
 	case _VERDICT_COUNT:
 		break;
@@ -161,21 +162,24 @@ static void put_masked(const struct log_entry *e, struct json_write *w, const ch
 	}
 }
 
-static const char *outcome(const struct log_entry *e)
+static void put_outcome(const struct log_entry *e, struct buf *out)
 {
 	switch (action_of(e, "action")) {
 	case VERDICT_ALLOW:
 	case VERDICT_WARN:
-		return " was let pass";
+		buf_put_str(out, " was let pass");
+		return;
 	case VERDICT_REDACT:
-		return " was let pass with what was found in it taken out";
+		buf_put_str(out, " was let pass with what was found in it taken out");
+		return;
 	case VERDICT_HOLD:
-		return " was held";
+		log_approval_sentence(&e->row->hold, out);
+		return;
 	case VERDICT_BLOCK:
 	case _VERDICT_COUNT:
 		break;
 	}
-	return " was blocked";
+	buf_put_str(out, " was blocked");
 }
 
 int log_entry_sentence(const struct log_entry *e, struct buf *out)
@@ -192,7 +196,7 @@ int log_entry_sentence(const struct log_entry *e, struct buf *out)
 		buf_put_str(out, "an unknown host");
 	if (log_entry_text(e, "gen_ai.request.model", &text))
 		buf_printf(out, " for the model %.*s", SPAN_ARG(buf_span(&text)));
-	buf_put_str(out, outcome(e));
+	put_outcome(e, out);
 	buf_clear(&text);
 	policy = log_entry_text(e, "policy", &text);
 	if (policy)
@@ -247,8 +251,7 @@ static void put_decision(const struct log_entry *e, struct json_write *w)
 	log_entry_put_reason(e, w, "decision_reason");
 	log_entry_put(e, NULL, "policy", w, "policy_id");
 	log_entry_put(e, NULL, "policy", w, "policy_name");
-	json_write_null(w, "approver_id");
-	json_write_null(w, "approval_timestamp");
+	log_approval_write(&e->row->hold, log_entry_raw(e, NULL, "approval_id"), w);
 	log_entry_put(e, NULL, "parse_error", w, "error");
 	log_entry_put(e, NULL, "action", w, "action");
 	log_entry_put(e, NULL, "would", w, "would");

@@ -49,11 +49,16 @@ MUST_CHECK int api_query(struct api *api, struct query **ret_query);
  * body, borrowed until the next call of this header; -EPIPE, -ETIMEDOUT, -EPROTO (the answer makes
  * no sense) and others.
  *
- * Ledger: {"op": "status"}. Engine: {"op": "status" | "policies"}, {"op": "policy", "name": NAME},
+ * Ledger: {"op": "status"}, {"op": "content", "approval_id": ID}. Engine: {"op": "status" |
+ * "policies"}, {"op": "policy", "name": NAME},
  * {"op": "dry_run", "facts": {...}}. docs/PROTOCOL.md section 3.
  */
 MUST_CHECK int api_ask(struct api *api, enum link_role role, struct span request,
 		       unsigned *ret_status, struct span *ret_body);
+
+/* Has the ledger change state (LINK_COMMAND): {"op": "approve" | "reject", ...}. As api_ask(). */
+MUST_CHECK int api_command(struct api *api, struct span request, unsigned *ret_status,
+			   struct span *ret_body);
 
 enum api_key_outcome { API_E_WRONG_KEY = 1 };
 /* Asks the ledger whose key it is. 0, API_E_WRONG_KEY or -errno. */

@@ -80,6 +80,7 @@ bool rows_filter(struct request *r, struct query_filter *ret_filter)
 	f.policy = uri_get(&r->uri, "policy_id");
 	f.provider = uri_get(&r->uri, "provider");
 	f.model = uri_get(&r->uri, "model");
+	f.approver = uri_get(&r->uri, "approver_id");
 	if (!read_user(r, "user", &f) || !read_user(r, "requester_id", &f) || !read_status(r, &f) ||
 	    !read_decision(r, &f) || !request_time(r, "since", INT64_MIN, &f.since_ns) ||
 	    !request_time(r, "start_time", f.since_ns, &f.since_ns) ||

@@ -7,9 +7,9 @@
 
 /* Where false comes back, the request's answer already says what is wrong. */
 
-/* Reads the parameters that the operation takes: user, requester_id, agent_id, status, decision,
- * policy_id, provider, model, since, start_time, until, end_time, after, limit. Spans borrow from
- * the request. */
+/* Reads the parameters that the operation takes: user, requester_id, approver_id, agent_id, status,
+ * decision, policy_id, provider, model, since, start_time, until, end_time, after, limit. Spans
+ * borrow from the request. */
 bool rows_filter(struct request *request, struct query_filter *ret_filter);
 
 /* Writes one row as a JSON value; request is whose answer it is. */

@@ -157,6 +157,4 @@ void tally_write(const struct tally *t, struct json_write *w)
 	put_names(&t->action, w, "by_decision");
 	put_names(&t->policy, w, "by_policy");
 	json_write_int(w, "unique_requesters", (int64_t)t->requester.n);
-	/* Nobody can approve a request yet: every verdict is a policy's. */
-	json_write_int(w, "unique_approvers", 0);
 }

@@ -2,8 +2,9 @@
 #include "ledger/query.h"
 
 #include "base/cleanup.h"
-#include "ledger/database.h"
 #include "ledger/decision_counts.h"
+#include "ledger/decision_index.h"
+#include "ledger/query_private.h"
 #include "ledger/store.h"
 
 #include <errno.h>
@@ -11,11 +12,6 @@
 /* Records that one statement looks at: a few ms of reading, so that a filter which matches nothing
  * in ten million records still holds no transaction open for long. */
 #define WINDOW 20000u
-
-struct query {
-	sqlite3 *db;
-	struct buf sql;
-};
 
 DEFINE_FREEP(struct query, query_free)
 
@@ -65,15 +61,38 @@ void query_free(struct query *q)
 /* ---- rows
  * ------------------------------------------------------------------------------------------- */
 
-/* Columns 0 to 2 are id, hash and bytes of a leaf; of decisions, 3 is the response's. */
-static int hand_out(sqlite3_stmt *stmt, query_row_fn fn, void *data)
+/* What stands behind the leaf's columns of a decision: its response and what approval it waited
+ * for.
+ */
+static void read_decision(sqlite3_stmt *stmt, struct query_row *row)
+{
+	if (sqlite3_column_type(stmt, 3) != SQLITE_NULL)
+		row->response = database_bytes(stmt, 3);
+	row->hold = (struct query_hold){
+		.begun = sqlite3_column_type(stmt, 4) != SQLITE_NULL,
+		.outcome = database_bytes(stmt, 5),
+		.reason = database_bytes(stmt, 6),
+		.ended_ns = sqlite3_column_int64(stmt, 7),
+		.state = database_bytes(stmt, 8),
+		.by = database_bytes(stmt, 9),
+		.role = database_bytes(stmt, 10),
+		.rationale = database_bytes(stmt, 11),
+		.decided_ns = sqlite3_column_int64(stmt, 12),
+		.self_approved = sqlite3_column_int(stmt, 13),
+	};
+}
+#define DECISION_COLUMNS                                                                           \
+	"l.id, l.hash, l.bytes, a.bytes, h.begun, h.outcome, h.reason, h.ended_ns, p.state,"       \
+	" p.decided_by, p.decided_role, p.rationale, p.decided_ns, p.self_approved"
+
+int query_hand_out(sqlite3_stmt *stmt, query_row_fn fn, void *data)
 {
 	struct query_row row = {.id = (uint64_t)sqlite3_column_int64(stmt, 0),
 				.bytes = database_bytes(stmt, 2)};
 	struct span hash = database_bytes(stmt, 1);
 
-	if (sqlite3_column_count(stmt) > 3 && sqlite3_column_type(stmt, 3) != SQLITE_NULL)
-		row.response = database_bytes(stmt, 3);
+	if (sqlite3_column_count(stmt) > 3)
+		read_decision(stmt, &row);
 	if (hash.n != HASH_BYTES || leaf_parse(row.bytes, &row.leaf) != PARSE_DONE)
 		return -EUCLEAN;
 	memcpy(row.hash.b, hash.p, HASH_BYTES);
@@ -139,34 +158,40 @@ static struct span condition_value(const struct query_filter *filter, size_t i)
 	return value;
 }
 
-/* The actions that a status stands for, as an SQL list; an unknown status is none. */
-static const char *status_actions(struct span status)
+/* What a status means in SQL; an unknown one fits nothing. A hold that has ended counts as what
+ * came of it. */
+static const char *status_condition(struct span status)
 {
 	if (span_eq_str(status, "success"))
-		return "'allow', 'warn', 'redact'";
+		return "(d.action IN ('allow', 'warn', 'redact') OR"
+		       " (d.action = 'hold' AND h.outcome = 'released'))";
 	if (span_eq_str(status, "pending_approval"))
-		return "'hold'";
+		return "(d.action = 'hold' AND h.outcome IS NULL)";
 	if (span_eq_str(status, "blocked"))
-		return "'block'";
-	return "";
+		return "(d.action = 'block' OR"
+		       " (d.action = 'hold' AND h.outcome IN ('refused', 'abandoned')))";
+	return "FALSE";
 }
 
 /* SQL is made from our own names only; values are parameters. */
 static int write_decisions_sql(struct query *q, const struct query_filter *filter)
 {
 	buf_clear(&q->sql);
-	buf_put_str(
-		&q->sql,
-		"SELECT l.id, l.hash, l.bytes, a.bytes FROM decision d JOIN leaf l ON l.id = d.id"
-		" LEFT JOIN response r ON r.execution_id = d.execution_id"
-		" LEFT JOIN leaf a ON a.id = r.id"
-		" WHERE d.id >= ?1 AND d.id < ?2 AND d.at >= ?3 AND d.at < ?4");
+	buf_put_str(&q->sql,
+		    "SELECT " DECISION_COLUMNS " FROM decision d JOIN leaf l ON l.id = d.id"
+		    " LEFT JOIN response r ON r.execution_id = d.execution_id"
+		    " LEFT JOIN leaf a ON a.id = r.id"
+		    " LEFT JOIN hold h ON d.action = 'hold' AND h.execution_id = d.execution_id"
+		    " LEFT JOIN approval p ON p.id = d.approval_id"
+		    " WHERE d.id >= ?1 AND d.id < ?2 AND d.at >= ?3 AND d.at < ?4");
 	for (size_t i = 0; i < CONDITIONS; i++)
 		if (condition_value(filter, i).p)
 			buf_printf(&q->sql, " AND d.%s = ?%zu",
 				   column_name[condition_row[i].column], PARAMETER_FIRST + i);
 	if (filter->status.p)
-		buf_printf(&q->sql, " AND d.action IN (%s)", status_actions(filter->status));
+		buf_printf(&q->sql, " AND %s", status_condition(filter->status));
+	if (filter->approver.p)
+		buf_printf(&q->sql, " AND p.decided_by = ?%zu", PARAMETER_FIRST + CONDITIONS + 1);
 	if (filter->uid >= 0)
 		buf_printf(&q->sql, " AND d.uid = ?%zu", PARAMETER_FIRST + CONDITIONS);
 	buf_printf(&q->sql, " ORDER BY d.id%s LIMIT ?5", filter->newest_first ? " DESC" : "");
@@ -197,6 +222,9 @@ static void bind(const struct scan *s, sqlite3_stmt *stmt, uint64_t begin, uint6
 					   condition_value(s->filter, i));
 	if (s->filter->uid >= 0)
 		database_bind_int(stmt, PARAMETER_FIRST + (int)CONDITIONS, s->filter->uid);
+	if (s->filter->approver.p)
+		database_bind_text(stmt, PARAMETER_FIRST + (int)CONDITIONS + 1,
+				   s->filter->approver);
 }
 
 static int scan_row(void *data, const struct query_row *row)
@@ -226,7 +254,7 @@ static int scan_window(struct scan *s, uint64_t begin, uint64_t end)
 			r = row < 0 ? row : 0;
 			break;
 		}
-		r = hand_out(stmt, scan_row, s);
+		r = query_hand_out(stmt, scan_row, s);
 	}
 	sqlite3_finalize(stmt);
 	return r;
@@ -307,7 +335,7 @@ int query_leaf(struct query *q, uint64_t seq, query_row_fn fn, void *data)
 		r = database_row(stmt);
 	}
 	if (r == 0)
-		r = hand_out(stmt, fn, data);
+		r = query_hand_out(stmt, fn, data);
 	sqlite3_finalize(stmt);
 	return r;
 }

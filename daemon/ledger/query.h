@@ -15,6 +15,18 @@ struct query;
 MUST_CHECK int query_open(const char *state_dir, struct query **ret_query);
 void query_free(struct query *query);
 
+/* What became of a decision that people were asked about. */
+struct query_hold {
+	bool begun; /* the request waited; the rest may be known of one that did not */
+	struct span outcome; /* "released", "refused", "abandoned"; empty: it waits */
+	struct span reason; /* code */
+	int64_t ended_ns; /* with an outcome */
+	struct span state; /* of the approval it names; empty: it names none */
+	struct span by, role, rationale; /* empty: nobody decided */
+	int64_t decided_ns;
+	bool self_approved;
+};
+
 /* One record; spans are valid during the call that hands it out. */
 struct query_row {
 	uint64_t id; /* place in the database; a cursor: later records have larger ids */
@@ -23,6 +35,7 @@ struct query_row {
 	struct hash hash; /* leaf hash */
 	struct span response; /* of a decision: the leaf of the response record that belongs to it,
 				 or SPAN_NULL */
+	struct query_hold hold; /* of a decision */
 };
 
 /* Return 0 to go on; anything else stops and is handed to the caller. */
@@ -31,8 +44,10 @@ typedef int (*query_row_fn)(void *data, const struct query_row *row);
 /* Texts are compared exactly; p == NULL: any. */
 struct query_filter {
 	struct span execution_id, agent_id, user, action, provider, model, host, policy, reason;
-	struct span status; /* "success" (allow, warn, redact), "pending_approval" (hold), "blocked"
-			       (block) */
+	struct span status; /* "success" (allow, warn, redact, a hold that was released), "blocked"
+			       (block, a hold that was not), "pending_approval" (a hold that goes
+			       on) */
+	struct span approver; /* who decided on the approval that it names */
 	int64_t uid; /* < 0: any */
 	int64_t since_ns; /* at >= since; INT64_MIN: any */
 	int64_t until_ns; /* at < until; INT64_MAX: any */

@@ -8,8 +8,10 @@
 #include "api/api.h"
 #include "base/json.h"
 #include "base/json_write.h"
+#include "ledger/approvals.h"
 #include "unit/ledger/ledger_fixture.h"
 
+#include <assert.h>
 #include <arpa/inet.h>
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/lsan_interface.h>
@@ -103,6 +105,80 @@ static void rig_query(struct link *link, const struct link_message *m)
 		}
 }
 
+static void rig_text(const struct json *j, const char *key, char *out, size_t n)
+{
+	struct buf text = BUF_INIT(n - 1);
+	uint32_t t = json_get(j, 0, key);
+
+	out[0] = 0;
+	if (t != JSON_NONE && json_string_put(j, t, &text) == 0)
+		snprintf(out, n, "%.*s", SPAN_ARG(buf_span(&text)));
+	buf_deinit(&text);
+}
+
+/* Approvals: what the ledger's role does with them (io/ledger_approvals.c). False: something else.
+ */
+static bool rig_approvals(struct rig *rig, struct link *link, const struct link_message *m)
+{
+	static const unsigned status[] = {200, 404, 409, 410, 403, 400};
+	struct json_scan *scan = json_scan_new(256);
+	struct buf out = BUF_INIT(8u << 20), content = BUF_INIT(2u << 20);
+	char id[64], op[16], by[129], role[33], key[17], why[9000], comment[9000];
+	struct ledger_decided decided = {0};
+	struct json_write w;
+	struct json j;
+	int r;
+
+	assert(json_scan_all(scan, m->payload) == PARSE_DONE);
+	j = json_scan_json(scan, m->payload);
+	rig_text(&j, "op", op, sizeof(op));
+	rig_text(&j, "approval_id", id, sizeof(id));
+	rig_text(&j, "by", by, sizeof(by));
+	rig_text(&j, "role", role, sizeof(role));
+	rig_text(&j, "key", key, sizeof(key));
+	rig_text(&j, "rationale", why, sizeof(why));
+	rig_text(&j, "comment", comment, sizeof(comment));
+	json_write_init(&w, &out, false);
+	json_write_object(&w, NULL);
+	if (m->type == LINK_QUERY && strcmp(op, "content") == 0) {
+		r = ledger_content(rig->f.ledger, span_str(id), &content);
+		json_write_int(&w, "status", r ? 404 : 200);
+		json_write_object(&w, "body");
+		json_write_string(&w, "content", buf_span(&content));
+	} else if (m->type == LINK_COMMAND) {
+		r = ledger_decide(rig->f.ledger, rig->f.now,
+				  &(struct ledger_decision){
+					  .approval_id = id,
+					  .approve = strcmp(op, "approve") == 0,
+					  .by = by,
+					  .role = role,
+					  .key = key,
+					  .rationale = why,
+					  .comment = comment,
+				  },
+				  &decided);
+		json_write_int(&w, "status", r < 0 ? 503 : status[r]);
+		json_write_object(&w, "body");
+		json_write_str(&w, "state", approval_state_name(decided.state));
+		json_write_str(&w, "by", decided.by);
+		json_write_str(&w, "at", "2026-11-28T00:00:00.000000000Z");
+		json_write_int(&w, "seq", (int64_t)decided.seq);
+		json_write_bool(&w, "self_approved", decided.self_approved);
+	} else {
+		buf_clear(&out);
+	}
+	if (out.n) {
+		json_write_end_object(&w);
+		json_write_end_object(&w);
+		(void)link_send(link, LINK_ANSWER, m->id, buf_span(&out), -1);
+	}
+	r = out.n > 0;
+	json_scan_free(scan);
+	buf_deinit(&out);
+	buf_deinit(&content);
+	return r;
+}
+
 static void rig_serve(struct rig *rig, struct link *link, const struct link_message *m)
 {
 	pthread_mutex_lock(&rig->lock);
@@ -110,6 +186,9 @@ static void rig_serve(struct rig *rig, struct link *link, const struct link_mess
 		rig_append(rig, link, m);
 	else if (m->type == LINK_AUTH)
 		rig_auth(rig, link, m);
+	else if ((m->type == LINK_QUERY || m->type == LINK_COMMAND) && link == rig->link[1] &&
+		 rig_approvals(rig, link, m))
+		;
 	else if (m->type == LINK_QUERY && !(rig->engine_silent && link == rig->link[2]))
 		rig_query(link, m);
 	else if (m->type == LINK_RELOAD)
@@ -157,10 +236,11 @@ static void rig_child(struct rig *rig, int *theirs, int unix_fd, int tcp_fd)
 		.engine = link_new(theirs[2]),
 		.state_dir = rig->f.dir,
 	};
-	char text[64];
+	char text[128];
 	int r;
 
-	snprintf(text, sizeof(text), "api.listen: 127.0.0.1:%u\n", rig->port);
+	snprintf(text, sizeof(text),
+		 "api.listen: 127.0.0.1:%u\napprovals.approvers: [2000, 1000]\n", rig->port);
 	if (config_parse(span_str(text), "rig.yaml", &config, &error))
 		_exit(99);
 	start.config = config;

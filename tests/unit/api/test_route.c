@@ -87,7 +87,9 @@ static void test_table(void **state)
 		/* only reading what is open to everybody */
 		assert_true(r->permission != PERMISSION_PUBLIC || i == ROUTE_HEALTH);
 		/* what changes something is for those who may */
-		if (r->method != METHOD_GET && i != ROUTE_POLICY_DRY_RUN)
+		if (i == ROUTE_APPROVAL_APPROVE || i == ROUTE_APPROVAL_REJECT)
+			assert_int_equal(r->permission, PERMISSION_APPROVAL_APPROVE);
+		else if (r->method != METHOD_GET && i != ROUTE_POLICY_DRY_RUN)
 			assert_int_equal(r->permission, PERMISSION_ADMIN);
 		for (unsigned k = 0; k < i; k++) {
 			const struct route *other = route_row((enum route_id)k);

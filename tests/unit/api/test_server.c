@@ -109,6 +109,9 @@ static void test_right_key(void **state)
 		unsigned status;
 	} other[] = {
 		{ROUTE_POLICY, 404}, /* no policy has that name */
+		{ROUTE_APPROVAL, 404}, /* and no approval */
+		{ROUTE_APPROVAL_HISTORY, 404}, {ROUTE_APPROVAL_APPROVE, 400}, /* nothing says why */
+		{ROUTE_APPROVAL_REJECT, 400},
 	};
 	struct rig *rig = *state;
 	char path[128];

@@ -34,11 +34,12 @@ static inline int fixture_item(struct fixture *f, enum record_type type, const c
 /* Question n of a uid with a login uid. 0, LEDGER_E_… or -errno. */
 static inline int fixture_ask(struct fixture *f, unsigned n, unsigned uid, unsigned loginuid)
 {
-	char body[1024], content[64], digest[65];
+	char body[1024], content[128], digest[65];
 	int64_t now_ms = f->now.wall_ns / 1000000;
 
 	fixture_digest(n, digest);
-	snprintf(content, sizeof(content), "{\"body\":\"secret text %u\"}", n);
+	snprintf(content, sizeof(content),
+		 "{\"body\":\"secret text %u\",\"body_encoding\":\"utf8\",\"findings\":[]}", n);
 	snprintf(body, sizeof(body),
 		 "{\"approval_id\":\"%024x\",\"body_bytes\":13,\"execution_id\":\"%024x\","
 		 "\"expires_ms\":%lld,\"gen_ai.operation.name\":\"chat\","

@@ -448,7 +448,9 @@ static void content_goes_with_the_question(void **state)
 	for (unsigned i = 1; i <= 4; i++)
 		assert_int_equal(fixture_ask(f, i, 1000, 1000), 0);
 	assert_int_equal(content_of(f, 2, &out), 0);
-	assert_true(span_eq_str(buf_span(&out), "{\"body\":\"secret text 2\"}"));
+	assert_true(span_eq_str(
+		buf_span(&out),
+		"{\"body\":\"secret text 2\",\"body_encoding\":\"utf8\",\"findings\":[]}"));
 	/* Rejected: gone. Approved: until it is used, or over. */
 	assert_int_equal(fixture_decide(f, 1, false), LEDGER_DECISION_DONE);
 	assert_false(has_content(f, 1));

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* One approval as the API shows it, without the request's content (approval_content.h). */
+#pragma once
+
+#include "base/json_write.h"
+#include "ledger/query_approvals.h"
+
+/* The one workflow of this version: one person, once. */
+#define APPROVAL_WORKFLOW "single-approver"
+
+/* Writes the members of an object that is open. */
+void approval_entry_put(const struct query_approval *approval, struct json_write *w);
