@@ -43,3 +43,8 @@ const struct real_gnutls *real_gnutls(const void *return_address)
 {
 	return (const struct real_gnutls *)library_of(&family, return_address);
 }
+
+bool real_gnutls_asked(const void *return_address, const void *f)
+{
+	return library_asked(&family, return_address, f);
+}

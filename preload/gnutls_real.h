@@ -66,3 +66,6 @@ struct real_gnutls {
 /* The library that the code at return_address meant, or NULL when there is none that we can work
  * with. */
 const struct real_gnutls *real_gnutls(const void *return_address);
+
+/* As library_asked(). */
+bool real_gnutls_asked(const void *return_address, const void *f);

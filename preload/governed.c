@@ -139,17 +139,37 @@ static void load(void)
 	table_n = table_cap = n;
 }
 
-bool governed_find(const char *host, struct table_entry *ret_entry)
+/* Reads the file when it is another one by now; under the lock. */
+static void refresh(void)
 {
 	struct stat st;
+
+	if (os_stat(-1, file_path, &st) == 0 && !unchanged(&st, &table_stat))
+		load();
+}
+
+bool governed_find(const char *host, struct table_entry *ret_entry)
+{
 	bool found;
 
 	if (!governed_active() || !file_path[0])
 		return false;
 	lock_take(&governed_lock);
-	if (os_stat(-1, file_path, &st) == 0 && !unchanged(&st, &table_stat))
-		load();
+	refresh();
 	found = table_text && table_find(table_text, table_n, host, ret_entry);
 	lock_drop(&governed_lock);
 	return found;
+}
+
+bool governed_any(void)
+{
+	bool any;
+
+	if (!governed_active() || !file_path[0])
+		return false;
+	lock_take(&governed_lock);
+	refresh();
+	any = table_text != NULL;
+	lock_drop(&governed_lock);
+	return any;
 }

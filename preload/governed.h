@@ -18,6 +18,9 @@
 /* Is host (lower case, no final dot) governed? Costs one fstatat when nothing changed. */
 bool governed_find(const char *host, struct table_entry *ret_entry);
 
+/* Is there a table at all, that is, an aicp that may govern what this process does? */
+bool governed_any(void);
+
 /* RUNTIME_DIR/shim.sock; NUL-terminated, or empty when the path is too long. */
 const char *governed_socket_path(void);
 

@@ -53,21 +53,22 @@ static bool reaches(const struct object *root, const struct object *o, size_t n)
 }
 
 /* The object whose functions the caller would have reached without us. */
-static struct object *meant_by(size_t n, const struct object *caller, const char *mark)
+static struct object *meant_by(struct library_family *family, size_t n, const struct object *caller)
 {
 	const struct object *self = object_at(n, (const void *)(uintptr_t)&library_of);
 	struct object *found[LIBRARIES_MAX];
 	size_t count = 0;
 
 	for (size_t i = 0; i < n && count < LIBRARIES_MAX; i++)
-		if (&objects[i] != self && object_function(&objects[i], mark))
+		if (&objects[i] != self && object_function(&objects[i], family->mark))
 			found[count++] = &objects[i];
-	if (count < 2 || !caller)
-		return count ? found[0] : NULL;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; count > 1 && caller && i < count; i++)
 		if (reaches(caller, found[i], n))
 			return found[i];
-	return found[0];
+	for (size_t i = 0; count > 1 && i < count; i++)
+		if (found[i]->base == family->asked)
+			return found[i];
+	return count ? found[0] : NULL;
 }
 
 static void *function_of(size_t n, const struct object *library, const char *name, bool elsewhere)
@@ -105,7 +106,7 @@ static const struct library *resolve(struct library_family *family, const void *
 	size_t n = 0;
 
 	object_each(list_one, &n);
-	o = meant_by(n, object_at(n, address), family->mark);
+	o = meant_by(family, n, object_at(n, address));
 	for (size_t i = 0; o && i < LIBRARIES_MAX; i++) {
 		struct library *library =
 			(void *)((char *)family->tables + i * family->table_bytes);
@@ -167,4 +168,24 @@ const struct library *library_of(struct library_family *family, const void *retu
 			break;
 	}
 	return resolve_slowly(family, return_address);
+}
+
+bool library_asked(struct library_family *family, const void *return_address, const void *f)
+{
+	const struct object *o;
+	bool meant = false;
+	size_t n = 0;
+
+	if (!f || lock_mine(&library_lock))
+		return false;
+	lock_take(&library_lock);
+	object_each(list_one, &n);
+	o = object_at(n, f);
+	if (o && object_function(o, family->mark)) {
+		if (!family->asked)
+			family->asked = o->base;
+		meant = meant_by(family, n, object_at(n, return_address)) == o;
+	}
+	lock_drop(&library_lock);
+	return meant;
 }

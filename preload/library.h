@@ -51,11 +51,20 @@ struct library_family {
 	void *tables; /* LIBRARIES_MAX of them */
 	size_t table_bytes;
 	void (*found)(struct library *library); /* once for each; may be NULL */
+	uintptr_t asked; /* base of the one that callers without a link to any mean, or 0 */
 	struct library_site sites[LIBRARY_SITES];
 };
 
 /* The library of the family that the code at return_address meant, or NULL when there is none. */
 const struct library *library_of(struct library_family *family, const void *return_address);
+
+/*
+ * The code at return_address has asked for a function by name, and got f. true: give it the hook of
+ * that name instead; what calls the hook will find the library of f. Code that is linked to no
+ * library of the family has one that it means, the first that it asked for: a process with two of
+ * them that are only ever looked up by name is seen in one.
+ */
+bool library_asked(struct library_family *family, const void *return_address, const void *f);
 
 /* Did the library itself call? Libraries reach some of their own functions through their PLT, and
  * so through our hooks. */

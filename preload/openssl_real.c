@@ -75,3 +75,8 @@ const struct real_ssl *real_ssl(const void *return_address)
 {
 	return (const struct real_ssl *)library_of(&family, return_address);
 }
+
+bool real_ssl_asked(const void *return_address, const void *f)
+{
+	return library_asked(&family, return_address, f);
+}

@@ -72,3 +72,6 @@ struct real_ssl {
 /* The library that the code at return_address meant, or NULL when there is none that we can work
  * with. */
 const struct real_ssl *real_ssl(const void *return_address);
+
+/* As library_asked(). */
+bool real_ssl_asked(const void *return_address, const void *f);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds the real functions of libc. */
+/* Finds the real functions of libc and the loader. */
 #include "real.h"
 
 #include "object.h"
 #include "os.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* What stands in for a libc that we cannot find: the system call itself. */
@@ -51,26 +52,34 @@ static const struct real_libc bare_libc = {
 	.writev = bare_writev,
 };
 
+struct wanted {
+	const char *name;
+	size_t offset; /* of the pointer */
+};
+
 /* Walks the load order and takes, for each function, the first definition behind our own object. */
-struct libc_walk {
-	struct real_libc found;
+struct walk {
+	const struct wanted *wanted;
+	size_t wanted_n;
+	char *table; /* where the pointers go; NULL is what is still to be found */
 	bool behind_us;
 };
 
-static void take_function(const struct object *o, const char *name, void *ret_place)
+static bool take_function(const struct object *o, const struct wanted *w, char *table)
 {
-	void *f = NULL, *before;
+	void *f;
 
-	memcpy(&before, ret_place, sizeof(before));
-	if (!before)
-		f = object_function(o, name);
-	if (f)
-		memcpy(ret_place, &f, sizeof(f));
+	memcpy(&f, table + w->offset, sizeof(f));
+	if (!f)
+		f = object_function(o, w->name);
+	memcpy(table + w->offset, &f, sizeof(f));
+	return f != NULL;
 }
 
 static bool visit(const struct object *o, void *data)
 {
-	struct libc_walk *w = data;
+	struct walk *w = data;
+	bool all = true;
 
 	if (object_covers(o, (const void *)(uintptr_t)&real_libc)) {
 		w->behind_us = true;
@@ -78,28 +87,41 @@ static bool visit(const struct object *o, void *data)
 	}
 	if (!w->behind_us)
 		return true;
-	take_function(o, "send", &w->found.send);
-	take_function(o, "sendto", &w->found.sendto);
-	take_function(o, "sendmsg", &w->found.sendmsg);
-	take_function(o, "write", &w->found.write);
-	take_function(o, "writev", &w->found.writev);
-	return !(w->found.send && w->found.sendto && w->found.sendmsg && w->found.write &&
-		 w->found.writev);
+	for (size_t i = 0; i < w->wanted_n; i++)
+		all &= take_function(o, &w->wanted[i], w->table);
+	return !all;
 }
+
+static void find(const struct wanted *wanted, size_t n, void *table)
+{
+	struct walk w = {.wanted = wanted, .wanted_n = n, .table = table};
+
+	object_each(visit, &w);
+}
+
+#define COUNT(_a) (sizeof(_a) / sizeof((_a)[0]))
+
+static const struct wanted libc_wanted[] = {
+	{"send", offsetof(struct real_libc, send)},
+	{"sendto", offsetof(struct real_libc, sendto)},
+	{"sendmsg", offsetof(struct real_libc, sendmsg)},
+	{"write", offsetof(struct real_libc, write)},
+	{"writev", offsetof(struct real_libc, writev)},
+};
 
 static struct real_libc libc_found;
 static _Atomic(int) libc_state; /* 0 not looked, 1 someone looks, 2 found */
 
 static void find_libc(void)
 {
-	struct libc_walk w = {0};
+	struct real_libc f = {0};
 
-	object_each(visit, &w);
-	libc_found.send = w.found.send ? w.found.send : bare_send;
-	libc_found.sendto = w.found.sendto ? w.found.sendto : bare_sendto;
-	libc_found.sendmsg = w.found.sendmsg ? w.found.sendmsg : bare_sendmsg;
-	libc_found.write = w.found.write ? w.found.write : bare_write;
-	libc_found.writev = w.found.writev ? w.found.writev : bare_writev;
+	find(libc_wanted, COUNT(libc_wanted), &f);
+	libc_found.send = f.send ? f.send : bare_send;
+	libc_found.sendto = f.sendto ? f.sendto : bare_sendto;
+	libc_found.sendmsg = f.sendmsg ? f.sendmsg : bare_sendmsg;
+	libc_found.write = f.write ? f.write : bare_write;
+	libc_found.writev = f.writev ? f.writev : bare_writev;
 }
 
 const struct real_libc *real_libc(void)
@@ -114,4 +136,26 @@ const struct real_libc *real_libc(void)
 	find_libc();
 	atomic_store_explicit(&libc_state, 2, memory_order_release);
 	return &libc_found;
+}
+
+/* ---- the loader ---- */
+
+static const struct wanted loader_wanted[] = {
+	{"dlopen", offsetof(struct real_loader, dlopen)},
+	{"dlsym", offsetof(struct real_loader, dlsym)},
+	{"dlvsym", offsetof(struct real_loader, dlvsym)},
+};
+
+static struct real_loader loader_found;
+static _Atomic(bool) loader_known;
+
+/* Two threads at once find the same. Before glibc 2.34 the library that has them may come later. */
+const struct real_loader *real_loader(void)
+{
+	if (__builtin_expect(atomic_load_explicit(&loader_known, memory_order_acquire), 1))
+		return &loader_found;
+	find(loader_wanted, COUNT(loader_wanted), &loader_found);
+	if (loader_found.dlopen && loader_found.dlsym)
+		atomic_store_explicit(&loader_known, true, memory_order_release);
+	return &loader_found;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The real functions of libc behind our hooks. */
+/* The real functions of libc and the loader behind our hooks. */
 #pragma once
 
 #include <stddef.h>
@@ -17,3 +17,12 @@ struct real_libc {
 };
 
 const struct real_libc *real_libc(void);
+
+/* The loader's; NULL where there is none (yet). */
+struct real_loader {
+	void *(*dlopen)(const char *, int);
+	void *(*dlsym)(void *, const char *);
+	void *(*dlvsym)(void *, const char *, const char *);
+};
+
+const struct real_loader *real_loader(void);

@@ -52,6 +52,8 @@ ALL = [
     Client("Ruby net/http", "net_http.rb", "responses"),
     Client("Perl LWP", "lwp.pl", "chat"),
     Client("PHP streams", "streams.php", "chat"),
+    Client("PHP curl", "curl.php", "messages"),
+    Client("ctypes", "ctypes_tls.py", "chat"),
     Client("Node 18 https", "https_agent.js", "chat"),
     Client("Node 18 fetch", "fetch.js", "messages"),
     Client("openai chat", "openai_sdk.js", "chat", sdk=True),

@@ -230,6 +230,17 @@ echo "$lib" >/etc/ld.so.preload
 ok "ld.so.preload: cleared environment, set-user-ID" everywhere
 : >/etc/ld.so.preload
 
+# ---- the loader ----
+
+# A plugin of RTLD_DEEPBIND, found where the caller's own search path says.
+caller_path() {
+	mkdir -p "$tmp/plugins"
+	echo 'int plugin(void) { return 7; }' | cc -shared -fPIC -x c - -o "$tmp/plugins/plugin.so"
+	cc -D_GNU_SOURCE -Wl,-rpath,"$tmp/plugins" -o "$tmp/opener" tests/lab/shim/opener.c -ldl || return 1
+	is good "$tmp/opener" && is good under "$tmp/opener"
+}
+ok "dlopen and dlsym as the caller's own" caller_path
+
 # ---- programs that have nothing to do with it ----
 
 harmless() {

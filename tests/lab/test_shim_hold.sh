@@ -46,7 +46,7 @@ for port in 443 444; do
 	tls="TLS 1.$((port - 441))"
 	ok "curl held and released, $tls" curl_released $port
 	ok "curl held and refused, nothing reached, $tls" curl_refused $port
-	for c in requests urllib urllib-blocking httpx httpx-async aiohttp chunked; do
+	for c in requests urllib urllib-blocking httpx httpx-async aiohttp chunked pycurl; do
 		ok "$c: held, allowed, held, held and refused, allowed, $tls" sequence "$c" $port
 	done
 	ok "the engine dies during a hold: refused, $tls" lost $port

@@ -32,6 +32,10 @@ check "no fortify, stack protector, stdio, allocator, locale, exit or assert" "$
 	sed 's/@.*//' | grep -E '_chk$|__stack_chk|printf|^f?put|^(m|c|re)alloc$|^free$|locale|^_?exit$|abort|assert|dlsym|dlopen')"
 check "no lazy binding, cannot be unloaded" "$(readelf -d $lib | grep -q 'NOW.*NODELETE' || echo 'flags missing')"
 check "no constructor or destructor of ours" "$(readelf -d $lib | grep -E '\((INIT|FINI)')"
+# Their last step is a jump, so that the loader sees the real caller.
+check "dlopen, dlsym and dlvsym jump to the loader's own" "$(for f in dlopen dlsym dlvsym; do
+	objdump -d --no-show-raw-insn --disassemble=$f $lib | grep -qE '\sjmp +\*|\sbr +x' || echo "$f does not"
+done)"
 check "thread-local data needs no call of the loader" "$(nm -D --undefined-only $lib | grep tls_get_addr)"
 check "no executable stack, no writable code" "$(readelf -lW $lib | grep -E 'GNU_STACK.*RWE|LOAD.*RWE')"
 echo "1..$n"
