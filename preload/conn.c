@@ -27,8 +27,12 @@ static bool normal_name(const char *name, char *ret_host)
 		n--;
 	if (!n || n > AICP_HOST_BYTES_MAX)
 		return false;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		/* No name has one; behind it the table would see a port. */
+		if (name[i] == ':')
+			return false;
 		ret_host[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i]);
+	}
 	ret_host[n] = '\0';
 	return true;
 }

@@ -26,30 +26,34 @@ static bool is(struct slice s, const char *word)
 	return s.n == strlen(word) && memcmp(s.p, word, s.n) == 0;
 }
 
-static bool same_host(struct slice pattern, const char *host, size_t host_n)
+/* Does host end with pattern? */
+static bool ends_with(struct slice host, struct slice pattern)
 {
 	for (size_t i = 0; i < pattern.n; i++) {
 		char c = pattern.p[i];
 
 		if (c >= 'A' && c <= 'Z')
 			c = (char)(c + 32);
-		if (c != host[host_n - pattern.n + i])
+		if (c != host.p[host.n - pattern.n + i])
 			return false;
 	}
 	return true;
 }
 
-/* Pattern is a name, or "*.name" for everything below it. */
-static bool covers(struct slice pattern, const char *host)
+static bool is_host(struct slice pattern, struct slice host)
 {
-	const size_t n = strlen(host);
+	return pattern.n && host.n == pattern.n && ends_with(host, pattern);
+}
 
+/* Pattern is a name, or "*.name" for everything below it. */
+static bool covers(struct slice pattern, struct slice host)
+{
 	if (pattern.n > 2 && pattern.p[0] == '*' && pattern.p[1] == '.') {
 		pattern.p++;
 		pattern.n--;
-		return n > pattern.n && same_host(pattern, host, n);
+		return host.n > pattern.n && ends_with(host, pattern);
 	}
-	return pattern.n && n == pattern.n && same_host(pattern, host, n);
+	return is_host(pattern, host);
 }
 
 bool table_valid(const char *text, size_t n)
@@ -60,15 +64,36 @@ bool table_valid(const char *text, size_t n)
 	return is(cut(&line, '\t'), "aicp-governed") && is(cut(&line, '\t'), "1");
 }
 
-static struct slice find_host(struct slice rest, const char *host)
+/* The shape of the first line that covers host: it is NAME, or with `name` NAME:PORT. */
+static struct slice find_line(struct slice rest, struct slice host, struct slice name)
 {
 	while (rest.n) {
-		struct slice line = cut(&rest, '\n');
+		struct slice line = cut(&rest, '\n'), word = cut(&line, '\t');
+		struct slice pattern = cut(&line, '\t');
 
-		if (is(cut(&line, '\t'), "host") && covers(cut(&line, '\t'), host))
+		if (is(word, "host")
+			    ? covers(pattern, name)
+			    : name.n < host.n && is(word, "clear") && is_host(pattern, host))
 			return cut(&line, '\t');
 	}
 	return (struct slice){NULL, 0};
+}
+
+/* Without the port, where there is one; a name has no colon, an address in brackets has more. */
+static struct slice without_port(struct slice host)
+{
+	size_t n = host.n;
+
+	while (n && host.p[n - 1] >= '0' && host.p[n - 1] <= '9')
+		n--;
+	return n && host.p[n - 1] == ':' ? (struct slice){host.p, n - 1} : host;
+}
+
+static struct slice find_host(struct slice rest, const char *host)
+{
+	const struct slice whole = {host, strlen(host)};
+
+	return find_line(rest, whole, without_port(whole));
 }
 
 static void read_line(struct slice line, struct slice shape, struct table_entry *entry)

@@ -18,6 +18,7 @@ struct table_entry {
 /* Is this a table of a version we know? */
 bool table_valid(const char *text, size_t n);
 
-/* Is host (lower case, no final dot) governed? Then fills ret_entry, which may be NULL. Without a
- * fail line the mode is closed, without a mode line enforce. */
+/* Is host (lower case, no final dot) governed: NAME under TLS, NAME:PORT in clear? Then fills
+ * ret_entry, which may be NULL. Without a fail line the mode is closed, without a mode line
+ * enforce. */
 bool table_find(const char *text, size_t n, const char *host, struct table_entry *ret_entry);

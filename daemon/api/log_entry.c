@@ -266,8 +266,14 @@ static void put_decision(const struct log_entry *e, struct json_write *w)
 static void put_otel(const struct log_entry *e, struct json_write *w)
 {
 	static const char *const same[] = {
-		"gen_ai.operation.name", "gen_ai.provider.name",  "gen_ai.request.max_tokens",
-		"gen_ai.request.model",	 "gen_ai.request.stream", "server.address",
+		"gen_ai.operation.name",
+		"gen_ai.provider.name",
+		"gen_ai.request.max_tokens",
+		"gen_ai.request.model",
+		"gen_ai.request.stream",
+		"server.address",
+		"server.port",
+		"url.scheme",
 	};
 
 	for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++)

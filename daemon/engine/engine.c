@@ -3,6 +3,7 @@
 
 #include "base/hex.h"
 #include "engine/credential.h"
+#include "provider/hosts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@ struct reading {
 };
 
 #define READS_WELL ((struct reading){_REASON_COUNT, "ok", NULL})
+
+#define HTTP_PORT 80
 
 /* Scratch memory that is kept from one request to the next. */
 #define SCRATCH_KEEP_BYTES (1u << 20)
@@ -183,18 +186,42 @@ static int put_identity(struct facts *f, const struct identity *who)
 	return r;
 }
 
+struct span judge_address(const struct engine_request *q, uint16_t *ret_port)
+{
+	struct span name = q->host;
+
+	*ret_port = q->clear ? host_port(q->host, &name) : 0;
+	return name;
+}
+
+/* Does the request say that it goes where its connection goes? TLS knows no port; in clear none is
+ * HTTP's own. */
+static bool same_host(const struct engine_request *q, const struct message *head)
+{
+	uint16_t port;
+
+	if (!span_ieq(head->host, judge_address(q, &port)))
+		return false;
+	return !q->clear || (head->port ? head->port : HTTP_PORT) == port;
+}
+
 /* Facts that need no look at the request's bytes. */
 static int put_frame(struct facts *facts, const struct engine_request *q,
 		     const struct engine_decision *d)
 {
 	int r = judge_time(facts, q->now_ns);
+	uint16_t port;
 
 	if (!r)
 		r = put_identity(facts, q->who);
 	if (!r)
 		r = put_text(facts, FACT_COVERAGE, span_str(q->coverage));
 	if (!r)
-		r = put_text(facts, FACT_SERVER_ADDRESS, q->host);
+		r = put_text(facts, FACT_SERVER_ADDRESS, judge_address(q, &port));
+	if (!r && port)
+		r = facts_set_number(facts, FACT_SERVER_PORT, port);
+	if (!r)
+		r = facts_set_text(facts, FACT_URL_SCHEME, span_str(q->clear ? "http" : "https"));
 	if (!r && d->provider)
 		r = put_text(facts, FACT_PROVIDER, provider_name(d->provider));
 	return r;
@@ -273,7 +300,7 @@ static int read_call(struct engine *e, const struct engine_request *q,
 {
 	int r;
 
-	if (!span_ieq(http->head.host, q->host)) {
+	if (!same_host(q, &http->head)) {
 		*reading = (struct reading){REASON_HOST_MISMATCH, "ok", NULL};
 		return 0;
 	}

@@ -38,7 +38,9 @@ void engine_set_rules(struct engine *engine, const struct engine_rules *rules);
 
 struct engine_request {
 	enum aicp_shim_kind kind; /* KIND_NONE: bytes are one HTTP/1.x request */
-	struct span host; /* name the connection was opened for; lower case, no port */
+	struct span host; /* what the connection was opened for, in lower case: the name of a TLS
+			   * connection, NAME:PORT of one in clear */
+	bool clear; /* no TLS */
 	uint8_t *bytes; /* the request as it would leave; credentials in it are overwritten */
 	size_t bytes_n;
 	const char *coverage; /* "shim" */

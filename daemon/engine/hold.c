@@ -108,6 +108,7 @@ int engine_approval(struct engine *e, const struct engine_request *q,
 		    struct buf *out)
 {
 	struct json_write w;
+	uint16_t port;
 
 	buf_clear(out);
 	json_write_init(&w, out, true);
@@ -124,7 +125,7 @@ int engine_approval(struct engine *e, const struct engine_request *q,
 	record_process(&w, q->who);
 	put_hex(&w, "request_digest", &d->hold.digest);
 	json_write_int(&w, "requested_ms", terms->requested_ms);
-	json_write_string(&w, "server.address", record_cut(q->host));
+	json_write_string(&w, "server.address", record_cut(judge_address(q, &port)));
 	json_write_end_object(&w);
 	return out->err;
 }

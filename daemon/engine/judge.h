@@ -62,6 +62,9 @@ struct span record_cut_to(struct span text, size_t bytes); /* as it takes room i
 void record_process(struct json_write *w, const struct identity *process);
 void record_call(const struct engine *engine, struct json_write *w);
 
+/* The name in a request's host, and in clear its port; else 0. */
+struct span judge_address(const struct engine_request *request, uint16_t *ret_port);
+
 /* Sets the facts of time (UTC). 0 or -ENOMEM. */
 MUST_CHECK int judge_time(struct facts *facts, int64_t now_ns);
 

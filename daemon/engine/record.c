@@ -187,6 +187,7 @@ int engine_record(struct engine *e, const struct engine_request *request,
 {
 	const struct verdict *v = &decision->verdict;
 	struct json_write w;
+	uint16_t port;
 	int r;
 
 	buf_clear(out);
@@ -224,10 +225,15 @@ int engine_record(struct engine *e, const struct engine_request *request,
 	json_write_str(&w, "reason", reason_code(v->reason));
 	json_write_int(&w, "redactions", (int64_t)decision->redactions);
 	put_digest(&w, decision);
-	json_write_string(&w, "server.address", record_cut(request->host));
+	json_write_string(&w, "server.address", record_cut(judge_address(request, &port)));
+	if (port)
+		json_write_int(&w, "server.port", port);
+	else
+		json_write_null(&w, "server.port");
 	json_write_str(&w, "tier", request->tier);
 	put_list(&w, "tools", fact(e, FACT_TOOLS));
 	put_list(&w, "unjudged", fact(e, FACT_UNJUDGED));
+	put_text(&w, "url.scheme", fact(e, FACT_URL_SCHEME));
 	put_text(&w, "user", fact(e, FACT_USER));
 	json_write_str(&w, "would", verdict_action_name(v->would));
 	json_write_end_object(&w);

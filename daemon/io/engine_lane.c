@@ -95,6 +95,7 @@ static int decide(struct lane *lane, struct conn *c, struct span bytes)
 	struct engine_request q = {
 		.kind = (enum aicp_shim_kind)c->frame.head.kind,
 		.host = c->frame.host,
+		.clear = c->frame.head.flags & AICP_SHIM_F_CLEAR,
 		.bytes = (uint8_t *)(uintptr_t)bytes.p, /* our own copy in both cases */
 		.bytes_n = bytes.n,
 		.coverage = "shim",

@@ -5,6 +5,7 @@
 
 #include "aicp/shim.h"
 #include "base/cleanup.h"
+#include "provider/hosts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,8 +20,12 @@ static void put_provider(const struct provider *provider, struct buf *out)
 	const struct span *host;
 	size_t n = provider_hosts(provider, &host);
 
-	for (size_t i = 0; i < n; i++)
-		buf_printf(out, "host\t%.*s\t%.*s\n", SPAN_ARG(host[i]), SPAN_ARG(name));
+	for (size_t i = 0; i < n; i++) {
+		struct span without;
+
+		buf_printf(out, "%s\t%.*s\t%.*s\n", host_port(host[i], &without) ? "clear" : "host",
+			   SPAN_ARG(host[i]), SPAN_ARG(name));
+	}
 	buf_printf(out, "shape\t%.*s\t%.*s\n", SPAN_ARG(name),
 		   SPAN_ARG(provider_error_template(provider)));
 }

@@ -2,23 +2,28 @@
 #include "io/shim_frame.h"
 
 #include "aicp/limits.h"
+#include "provider/hosts.h"
 
 #define FLAGS_KNOWN                                                                                \
 	(AICP_SHIM_F_SOCKET | AICP_SHIM_F_MEMFD | AICP_SHIM_F_CLEAR | AICP_SHIM_F_CAN_HOLD |       \
 	 AICP_SHIM_F_CAN_WITNESS)
 
-/* Lower case letters, digits, '-', '_', '.', and ':' for IPv6 addresses: what a name in a
- * ClientHello or Host can be. */
-static bool host_ok(struct span host)
+/* Lower case letters, digits, '-', '_', '.': what a name in a ClientHello can be. In clear a port
+ * stands behind it, and it may be an IPv6 address in brackets. */
+static bool host_ok(struct span host, bool clear)
 {
+	const size_t n = host.n;
+
+	if (clear && !host_port(host, &host))
+		return false;
 	for (size_t i = 0; i < host.n; i++) {
 		uint8_t c = host.p[i];
 
 		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-		      c == '.' || c == ':'))
+		      c == '.' || (clear && (c == ':' || c == '[' || c == ']'))))
 			return false;
 	}
-	return host.n > 0 && host.n <= AICP_HOST_BYTES_MAX;
+	return n > 0 && n <= AICP_HOST_BYTES_MAX;
 }
 
 static const char *wrong_head(const struct aicp_shim_request *h, unsigned fds_n)
@@ -71,7 +76,7 @@ int shim_frame_check(struct span message, unsigned fds_n, struct shim_frame *ret
 	f.host = span_sub(message, sizeof(f.head), sizeof(f.head) + f.head.host_bytes);
 	f.request = span_sub(message, sizeof(f.head) + f.head.host_bytes, message.n);
 	*ret_error = "host name";
-	if (!host_ok(f.host))
+	if (!host_ok(f.host, f.head.flags & AICP_SHIM_F_CLEAR))
 		return PARSE_E_BAD;
 	*ret_error = NULL;
 	*ret_frame = f;

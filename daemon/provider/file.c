@@ -69,7 +69,8 @@ static int load_hosts(struct provider *p, const struct yaml_node *node, struct y
 		if (host->kind != YAML_SCALAR || !host_valid(host->text))
 			return wrong(
 				p, error, host,
-				"a host is a lower-case name without port, or \"*.\" and a name");
+				"a host is a lower-case name, \"*.\" and a name, or a name and "
+				"a port, like localhost:11434");
 		p->hosts[p->hosts_n++] = host->text;
 	}
 	return PARSE_DONE;

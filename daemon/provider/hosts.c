@@ -22,7 +22,9 @@ static int compare_names(struct span a, struct span b)
 
 static int compare(const struct host *a, const struct host *b)
 {
-	return a->below != b->below ? a->below - b->below : compare_names(a->name, b->name);
+	if (a->below != b->below)
+		return a->below - b->below;
+	return a->port != b->port ? a->port - b->port : compare_names(a->name, b->name);
 }
 
 static int compare_for_sort(const void *a, const void *b)
@@ -30,11 +32,51 @@ static int compare_for_sort(const void *a, const void *b)
 	return compare(a, b);
 }
 
+uint16_t host_port(struct span host, struct span *ret_name)
+{
+	size_t at = host.n;
+	unsigned port = 0;
+
+	*ret_name = host;
+	while (at && host.p[at - 1] >= '0' && host.p[at - 1] <= '9')
+		at--;
+	/* Behind a colon inside an address without brackets stands no port. */
+	if (at < 2 || host.p[at - 1] != ':' || at == host.n || host.n - at > 5 ||
+	    host.p[at] == '0' || (host.p[0] != '[' && span_find(host, ':') != at - 1))
+		return 0;
+	for (size_t i = at; i < host.n; i++)
+		port = port * 10 + (unsigned)(host.p[i] - '0');
+	if (port > UINT16_MAX)
+		return 0;
+	*ret_name = span_sub(host, 0, at - 1);
+	return (uint16_t)port;
+}
+
+/* An address as the shim writes that of a socket; what else looks like one fits no socket. */
+static bool is_bracketed(struct span name)
+{
+	size_t colons = 0;
+
+	if (name.n < 4 || name.n > 2 + 39 || name.p[0] != '[' || name.p[name.n - 1] != ']')
+		return false;
+	for (size_t i = 1; i + 1 < name.n; i++) {
+		uint8_t c = name.p[i];
+
+		colons += c == ':';
+		if (c != ':' && c != '.' && !(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
+			return false;
+	}
+	return colons >= 2;
+}
+
 bool host_valid(struct span pattern)
 {
 	size_t label = 0;
+	uint16_t port = host_port(pattern, &pattern);
 
-	if (span_starts(pattern, SPAN_LIT("*.")))
+	if (port && is_bracketed(pattern))
+		return true;
+	if (!port && span_starts(pattern, SPAN_LIT("*.")))
 		pattern = span_sub(pattern, 2, pattern.n);
 	if (!pattern.n || pattern.n > AICP_HOST_BYTES_MAX)
 		return false;
@@ -53,8 +95,12 @@ bool host_valid(struct span pattern)
 
 int hosts_add(struct hosts *hosts, struct span pattern, uint32_t owner)
 {
-	bool below = span_starts(pattern, SPAN_LIT("*."));
-	struct host *host = hosts->host;
+	struct host *host = hosts->host, added = {.owner = owner};
+
+	added.port = host_port(pattern, &added.name);
+	added.below = span_starts(pattern, SPAN_LIT("*."));
+	if (added.below)
+		added.name = span_sub(pattern, 2, pattern.n);
 
 	/* Room grows by powers of two: when n is one, the table is full. */
 	if ((hosts->n & (hosts->n - 1)) == 0) {
@@ -63,7 +109,7 @@ int hosts_add(struct hosts *hosts, struct span pattern, uint32_t owner)
 			return -ENOMEM;
 		hosts->host = host;
 	}
-	host[hosts->n++] = (struct host){span_sub(pattern, below ? 2 : 0, pattern.n), below, owner};
+	host[hosts->n++] = added;
 	return 0;
 }
 
@@ -80,11 +126,10 @@ int hosts_sort(struct hosts *hosts, const struct host **ret_twice)
 	return PARSE_DONE;
 }
 
-static bool find(const struct hosts *hosts, struct span name, bool below, uint32_t *ret_owner)
+static bool find(const struct hosts *hosts, const struct host *wanted, uint32_t *ret_owner)
 {
-	struct host wanted = {.name = name, .below = below};
 	const struct host *found =
-		hosts->n ? bsearch(&wanted, hosts->host, hosts->n, sizeof(wanted), compare_for_sort)
+		hosts->n ? bsearch(wanted, hosts->host, hosts->n, sizeof(*wanted), compare_for_sort)
 			 : NULL;
 
 	if (found)
@@ -92,18 +137,26 @@ static bool find(const struct hosts *hosts, struct span name, bool below, uint32
 	return found != NULL;
 }
 
-bool hosts_find(const struct hosts *hosts, struct span name, uint32_t *ret_owner)
+bool hosts_find(const struct hosts *hosts, struct span host, uint32_t *ret_owner)
 {
-	if (name.n && name.p[name.n - 1] == '.')
-		name.n--;
-	if (name.n > AICP_HOST_BYTES_MAX)
+	struct host wanted = {.port = host_port(host, &host)};
+
+	if (host.n && host.p[host.n - 1] == '.')
+		host.n--;
+	if (host.n > AICP_HOST_BYTES_MAX)
 		return false;
-	if (find(hosts, name, false, ret_owner))
+	wanted.name = host;
+	if (find(hosts, &wanted, ret_owner))
 		return true;
-	for (size_t i = 0; i < name.n; i++)
-		if (name.p[i] == '.' && i &&
-		    find(hosts, span_sub(name, i + 1, name.n), true, ret_owner))
+	wanted.port = 0;
+	if (find(hosts, &wanted, ret_owner))
+		return true;
+	wanted.below = true;
+	for (size_t i = 1; i < host.n; i++) {
+		wanted.name = span_sub(host, i + 1, host.n);
+		if (host.p[i] == '.' && find(hosts, &wanted, ret_owner))
 			return true;
+	}
 	return false;
 }
 

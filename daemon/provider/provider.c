@@ -9,6 +9,7 @@
 #include "provider/hosts.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 DEFINE_FREEP(struct provider_set, provider_set_unref)
 DEFINE_FREEP(struct hash_ctx, hash_ctx_free)
@@ -69,6 +70,17 @@ static int add(struct provider_set *set, const struct provider_source *source,
 	return PARSE_DONE;
 }
 
+static int listed_twice(const char *file, const struct host *host, struct yaml_error *error)
+{
+	char port[sizeof(":65535")] = "";
+
+	if (host->port)
+		(void)snprintf(port, sizeof(port), ":%u", (unsigned)host->port);
+	return yaml_error_set(error, file, 0,
+			      "host `%s%.*s%s` is listed twice; a host has one provider",
+			      host->below ? "*." : "", SPAN_ARG(host->name), port);
+}
+
 int provider_load(const struct provider_source *sources, size_t n, struct provider_set **ret_set,
 		  struct yaml_error *error)
 {
@@ -86,9 +98,7 @@ int provider_load(const struct provider_source *sources, size_t n, struct provid
 	if (r)
 		return r;
 	if (hosts_sort(&set->hosts, &twice) != PARSE_DONE)
-		return yaml_error_set(error, sources[twice->owner].name, 0,
-				      "host `%s%.*s` is listed twice; a host has one provider",
-				      twice->below ? "*." : "", SPAN_ARG(twice->name));
+		return listed_twice(sources[twice->owner].name, twice, error);
 	r = digest(set, sources, n);
 	if (r)
 		return r;

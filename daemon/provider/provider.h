@@ -31,10 +31,12 @@ provider_set_digest(const struct provider_set *set); /* SHA-256 over the files, 
 struct provider; /* one file; borrowed from the set */
 size_t provider_set_count(const struct provider_set *set);
 const struct provider *provider_set_at(const struct provider_set *set, size_t index);
-/* The provider that governs a host name (lower case, no port), or NULL: not governed. */
+/* The provider that governs a host, or NULL: not governed. In lower case: the name of a TLS
+ * connection, or NAME:PORT of one in clear. */
 const struct provider *provider_set_host(const struct provider_set *set, struct span host);
 struct span provider_name(const struct provider *provider);
-/* Host patterns ("api.openai.com", "*.openai.azure.com") for the shim's governed file. */
+/* Host patterns ("api.openai.com", "*.openai.azure.com", "localhost:11434") for the shim's governed
+ * file. */
 size_t provider_hosts(const struct provider *provider, const struct span **ret_hosts);
 
 /*

@@ -7,11 +7,12 @@
  * claim by an untrusted process; who it is comes from the socket's peer credentials, never from the
  * frame.
  *
- * Request message: struct aicp_shim_request, then host_bytes of host name (lower case, no port, no
- * NUL), then, when AICP_SHIM_F_MEMFD is not set, request_bytes of the HTTP request exactly as the
- * program would send it. Ancillary data (one SCM_RIGHTS): first the program's TCP socket when
- * AICP_SHIM_F_SOCKET is set, then a memfd of exactly request_bytes, sealed against writing, growing
- * and shrinking, when AICP_SHIM_F_MEMFD is set.
+ * Request message: struct aicp_shim_request, then host_bytes of host name (lower case, no NUL; no
+ * port under TLS, with its port when AICP_SHIM_F_CLEAR is set), then, when AICP_SHIM_F_MEMFD is not
+ * set, request_bytes of the HTTP request exactly as the program would send it. Ancillary data (one
+ * SCM_RIGHTS): first the program's TCP socket when AICP_SHIM_F_SOCKET is set, then a memfd of
+ * exactly request_bytes, sealed against writing, growing and shrinking, when AICP_SHIM_F_MEMFD is
+ * set.
  *
  * Verdict message: struct aicp_shim_verdict, then answer_bytes of a whole HTTP response to serve
  * (AICP_SHIM_ANSWER), which ends its connection. AICP_SHIM_HOLD is a verdict to come: people are
@@ -128,9 +129,9 @@ _Static_assert(sizeof(struct aicp_shim_response) == 24, "wire size");
  *   aicp-governed <TAB> 1                              first line: format version
  *   fail <TAB> closed | open                           what to do when the engine cannot be asked
  *   mode <TAB> enforce | monitor
- *   host <TAB> NAME <TAB> SHAPE                        NAME exact, or "*.example.com" for any
- * sub-domain shape <TAB> SHAPE <TAB> JSON                       error body with %MESSAGE% where the
- * text goes
+ *   host <TAB> NAME <TAB> SHAPE                        exact, or "*.example.com" for any sub-domain
+ *   clear <TAB> NAME:PORT <TAB> SHAPE                  an endpoint in clear HTTP alone
+ *   shape <TAB> SHAPE <TAB> JSON                       error body with %MESSAGE% for the text
  *
  * Unknown first words are skipped, so that older shims read newer files.
  */

@@ -68,15 +68,17 @@ static int setup(void **state)
 	struct buf openai = read_file("policies/providers/openai.yaml");
 	struct buf anthropic = read_file("policies/providers/anthropic.yaml");
 	struct buf gemini = read_file("policies/providers/gemini.yaml");
+	struct buf ollama = read_file("policies/providers/ollama.yaml");
 	struct provider_source files[] = {{"openai.yaml", buf_span(&openai)},
 					  {"anthropic.yaml", buf_span(&anthropic)},
-					  {"gemini.yaml", buf_span(&gemini)}};
+					  {"gemini.yaml", buf_span(&gemini)},
+					  {"ollama.yaml", buf_span(&ollama)}};
 	struct policy_source source = {"test.yaml", span_str(policies)};
 	struct yaml_error error = YAML_ERROR_INIT;
 
 	assert_non_null(b);
 	if (policy_load(&source, 1, &b->policies, &error) ||
-	    provider_load(files, 3, &b->providers, &error))
+	    provider_load(files, 4, &b->providers, &error))
 		fail_msg("%.*s", SPAN_ARG(buf_span(&error.text)));
 	b->engine = engine_new();
 	assert_non_null(b->engine);
@@ -93,6 +95,7 @@ static int setup(void **state)
 	buf_deinit(&openai);
 	buf_deinit(&anthropic);
 	buf_deinit(&gemini);
+	buf_deinit(&ollama);
 	*state = b;
 	return 0;
 }
@@ -324,6 +327,49 @@ static void test_host_of_request_must_be_that_of_the_connection(void **state)
 	assert_int_equal(d.verdict.reason, REASON_HOST_MISMATCH);
 }
 
+static void test_a_request_in_clear_names_its_endpoint(void **state)
+{
+	static const struct {
+		const char *endpoint, *host; /* of the connection, of the request */
+		bool pass;
+	} row[] = {
+		{"localhost:11434", "localhost:11434", true},
+		{"localhost:11434", "LocalHost:11434", true},
+		{"127.0.0.1:11434", "127.0.0.1:11434", true},
+		{"[::1]:11434", "[::1]:11434", true},
+		{"ollama.com:80", "ollama.com", true},
+		{"ollama.com:80", "ollama.com:80", true},
+		{"localhost:11434", "localhost", false},
+		{"localhost:11434", "localhost:11435", false},
+		{"127.0.0.1:11434", "localhost:11434", false},
+		{"ollama.com:80", "ollama.com:443", false},
+	};
+	struct bench *b = *state;
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct engine_request q;
+		struct engine_decision d;
+
+		post(b, row[i].host, "/api/chat",
+		     "{\"model\":\"l\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}");
+		q = request_of(b, row[i].endpoint);
+		q.clear = true;
+		engine_judge(b->engine, &q, &d);
+		assert_int_equal(d.pass, row[i].pass);
+		if (!row[i].pass)
+			assert_int_equal(d.verdict.reason, REASON_HOST_MISMATCH);
+		assert_non_null(d.provider);
+		assert_int_equal(engine_record(b->engine, &q, &d, 1, &b->out), 0);
+		assert_true(recorded(b, "\"gen_ai.provider.name\":\"ollama\""));
+		assert_true(recorded(b, "\"url.scheme\":\"http\""));
+	}
+	/* The last one. */
+	assert_true(recorded(b, "\"server.address\":\"ollama.com\",\"server.port\":80,"));
+	ask(b, "under TLS");
+	assert_true(recorded(b, "\"server.address\":\"api.openai.com\",\"server.port\":null,"));
+	assert_true(recorded(b, "\"url.scheme\":\"https\""));
+}
+
 static void test_an_upgrade_is_refused(void **state)
 {
 	struct bench *b = *state;
@@ -495,6 +541,7 @@ int main(void)
 		cmocka_unit_test(test_a_refusal_says_what_is_wrong_with_the_request),
 		cmocka_unit_test(test_kinds_are_refused),
 		cmocka_unit_test(test_host_of_request_must_be_that_of_the_connection),
+		cmocka_unit_test(test_a_request_in_clear_names_its_endpoint),
 		cmocka_unit_test(test_an_upgrade_is_refused),
 		cmocka_unit_test(test_monitor_stops_nothing_and_says_what_it_would_have_done),
 		cmocka_unit_test(test_without_rules_nothing_passes),

@@ -60,7 +60,7 @@ static void reads_good_frames(void **state)
 	h.flags = AICP_SHIM_F_SOCKET;
 	assert_string_equal(check(&h, HOST BODY, 1, &f), "");
 	assert_true(f.has_socket);
-	h.flags = AICP_SHIM_F_SOCKET | AICP_SHIM_F_MEMFD | AICP_SHIM_F_CLEAR;
+	h.flags = AICP_SHIM_F_SOCKET | AICP_SHIM_F_MEMFD;
 	assert_string_equal(check(&h, HOST, 2, &f), "");
 	assert_true(f.has_memfd);
 	assert_int_equal(f.request.n, 0);
@@ -121,6 +121,40 @@ static void refuses_strange_host_names(void **state)
 		h.host_bytes = (uint32_t)strlen(names[i]);
 		h.request_bytes = h.head_bytes = 0;
 		assert_string_equal(check(&h, names[i], 0, NULL), "host name");
+	}
+}
+
+/* In clear the host has its port, and may be an address; under TLS it is a name. */
+static void a_port_stands_behind_hosts_in_clear(void **state)
+{
+	static const struct {
+		const char *host;
+		bool clear, good;
+	} row[] = {
+		{"localhost:11434", true, true},
+		{"127.0.0.1:11434", true, true},
+		{"[::1]:11434", true, true},
+		{"api.openai.com:80", true, true},
+		{"localhost:11434", false, false},
+		{"[::1]:11434", false, false},
+		{"localhost", true, false},
+		{"localhost:", true, false},
+		{"localhost:0", true, false},
+		{"localhost:65536", true, false},
+		{":80", true, false},
+		{"::1:80", true, false},
+		{"LOCALHOST:80", true, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct aicp_shim_request h = good();
+
+		h.flags = row[i].clear ? AICP_SHIM_F_CLEAR : 0;
+		h.host_bytes = (uint32_t)strlen(row[i].host);
+		h.request_bytes = h.head_bytes = 0;
+		assert_string_equal(check(&h, row[i].host, 0, NULL),
+				    row[i].good ? "" : "host name");
 	}
 }
 
@@ -210,6 +244,7 @@ int main(void)
 		cmocka_unit_test(reads_good_frames),
 		cmocka_unit_test(refuses_each_wrong_field),
 		cmocka_unit_test(refuses_strange_host_names),
+		cmocka_unit_test(a_port_stands_behind_hosts_in_clear),
 		cmocka_unit_test(reads_no_byte_too_many),
 	};
 

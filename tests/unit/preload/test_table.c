@@ -19,6 +19,9 @@ static const char table[] = "aicp-governed\t1\n"
 			    "host\tapi.openai.com\topenai\n"
 			    "host\tAPI.Anthropic.com\tanthropic\n"
 			    "host\t*.openai.azure.com\topenai\n"
+			    "clear\tlocalhost:11434\tanthropic\n"
+			    "clear\t[::1]:11434\topenai\n"
+			    "clear\tapi.openai.com:8080\tanthropic\n"
 			    "host\tno-shape.example\n"
 			    "host\t\topenai\n"
 			    "shape\topenai\t{\"error\":{\"message\":\"%MESSAGE%\"}}\n"
@@ -51,6 +54,30 @@ static void test_hosts(void **state)
 	assert_false(find("xapi.openai.com", NULL));
 	assert_false(find("api.openai.com.evil.example", NULL));
 	assert_false(find("", NULL));
+}
+
+/* An endpoint in clear is its name and its port; a name is governed in clear at every port. */
+static void test_endpoints(void **state)
+{
+	struct table_entry e;
+
+	(void)state;
+	assert_true(find("localhost:11434", &e));
+	assert_memory_equal(e.shape, "{\"a\"", 4);
+	assert_true(find("[::1]:11434", &e));
+	assert_true(find("api.anthropic.com:80", &e));
+	assert_memory_equal(e.shape, "{\"a\"", 4);
+	assert_true(find("x.openai.azure.com:8080", NULL));
+	/* The first line that fits counts. */
+	assert_true(find("api.openai.com:8080", &e));
+	assert_memory_equal(e.shape, "{\"error\"", 8);
+	assert_false(find("localhost", NULL));
+	assert_false(find("localhost:1143", NULL));
+	assert_false(find("localhost:114344", NULL));
+	assert_false(find("xlocalhost:11434", NULL));
+	assert_false(find("[::1]", NULL));
+	assert_false(find("[::1]:80", NULL));
+	assert_false(find(":80", NULL));
 }
 
 static void test_defaults_are_strict(void **state)
@@ -199,6 +226,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_endpoints),
 		cmocka_unit_test(test_defaults_are_strict),
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_cut_files),
