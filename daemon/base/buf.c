@@ -54,6 +54,10 @@ int buf_put(struct buf *b, struct span s)
 
 int buf_put_byte(struct buf *b, uint8_t c)
 {
+	if (!b->err && b->n < b->cap) {
+		b->p[b->n++] = c;
+		return 0;
+	}
 	return buf_put(b, span_of(&c, 1));
 }
 

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 struct hash_ctx {
 	EVP_MD *md;
@@ -78,19 +77,56 @@ int hash_once(struct span bytes, struct hash *ret_hash)
 	return ctx ? hash_all(ctx, bytes, ret_hash) : -EIO;
 }
 
-int hash_hmac(struct span key, struct span bytes, struct hash *ret_hash)
-{
-	struct hash h;
-	unsigned n = 0;
+/* RFC 2104, H(K ^ outer, H(K ^ inner, parts)). The library's own HMAC looks its algorithms up anew
+ * each time, which takes longer than hashing a record. */
+#define BLOCK_BYTES 64
+#define INNER	    0x36
+#define OUTER	    0x5c
 
-	if (key.n > INT32_MAX)
-		return -EIO;
-	/* NULL would mean the key of an earlier call. */
-	if (!HMAC(EVP_sha256(), key.p ? (const void *)key.p : "", (int)key.n, bytes.p, bytes.n, h.b,
-		  &n))
-		return -EIO;
-	*ret_hash = h;
-	return 0;
+static int put_padded(struct hash_ctx *ctx, struct span key, uint8_t pad)
+{
+	uint8_t block[BLOCK_BYTES];
+	int r;
+
+	memset(block, pad, sizeof(block));
+	for (size_t i = 0; i < key.n; i++)
+		block[i] ^= key.p[i];
+	r = hash_begin(ctx);
+	if (r == 0)
+		r = hash_put(ctx, span_of(block, sizeof(block)));
+	OPENSSL_cleanse(block, sizeof(block));
+	return r;
+}
+
+static int hmac(struct hash_ctx *ctx, struct span key, const struct span *parts, size_t n,
+		struct hash *ret_hash)
+{
+	struct hash inner;
+	int r = put_padded(ctx, key, INNER);
+
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = hash_put(ctx, parts[i]);
+	if (r == 0)
+		r = hash_end(ctx, &inner);
+	if (r == 0)
+		r = put_padded(ctx, key, OUTER);
+	if (r == 0)
+		r = hash_put(ctx, hash_span(&inner));
+	return r < 0 ? r : hash_end(ctx, ret_hash);
+}
+
+int hash_hmac(const struct hash_key *key, const struct span *parts, size_t n, struct hash *ret_hash)
+{
+	struct hash shorter;
+	int r;
+
+	if (key->key.n <= BLOCK_BYTES)
+		return hmac(key->ctx, key->key, parts, n, ret_hash);
+	r = hash_all(key->ctx, key->key, &shorter);
+	if (r == 0)
+		r = hmac(key->ctx, hash_span(&shorter), parts, n, ret_hash);
+	OPENSSL_cleanse(&shorter, sizeof(shorter));
+	return r;
 }
 
 bool hash_secret_eq(struct span a, struct span b)

@@ -33,8 +33,13 @@ MUST_CHECK int hash_all(struct hash_ctx *ctx, struct span bytes, struct hash *re
 /* For the odd hash where nobody keeps a context. 0 or -EIO. */
 MUST_CHECK int hash_once(struct span bytes, struct hash *ret_hash);
 
-/* HMAC-SHA-256. 0 or -EIO. */
-MUST_CHECK int hash_hmac(struct span key, struct span bytes, struct hash *ret_hash);
+/* HMAC-SHA-256 over the parts as if they stood in one piece. 0 or -EIO. */
+struct hash_key {
+	struct hash_ctx *ctx; /* borrowed */
+	struct span key;
+};
+MUST_CHECK int hash_hmac(const struct hash_key *key, const struct span *parts, size_t n,
+			 struct hash *ret_hash);
 
 /* Equality in a time that depends on the lengths only. */
 bool hash_secret_eq(struct span a, struct span b);

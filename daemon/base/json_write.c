@@ -3,7 +3,6 @@
 #include "base/utf8.h"
 
 #include <errno.h>
-#include <inttypes.h>
 
 #define JSON_INT_MAX ((INT64_C(1) << 53) - 1)
 
@@ -94,12 +93,26 @@ void json_write_str(struct json_write *w, const char *key, const char *value)
 		json_write_null(w, key);
 }
 
+static void put_int(struct buf *out, int64_t value)
+{
+	char digits[24];
+	size_t at = sizeof(digits);
+	uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+	do
+		digits[--at] = (char)('0' + left % 10);
+	while (left /= 10);
+	if (value < 0)
+		digits[--at] = '-';
+	buf_put(out, span_of(digits + at, sizeof(digits) - at));
+}
+
 void json_write_int(struct json_write *w, const char *key, int64_t value)
 {
 	before(w, key);
 	if ((value > JSON_INT_MAX || value < -JSON_INT_MAX) && !w->out->err)
 		w->out->err = -ERANGE;
-	buf_printf(w->out, "%" PRId64, value);
+	put_int(w->out, value);
 }
 
 void json_write_bool(struct json_write *w, const char *key, bool value)

@@ -76,9 +76,17 @@ static inline struct span utf8_cut(struct span s, size_t max)
 /* Appending a code point is json.c's business alone; counting is everybody's. */
 static inline size_t utf8_count(struct span s)
 {
-	size_t count = 0;
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	size_t count = s.n, i = 0;
 
-	for (size_t i = 0; i < s.n; i++)
-		count += (s.p[i] & 0xc0) != 0x80;
+	/* All bytes but those that go on with a character: 10xxxxxx. */
+	for (; s.n - i >= sizeof(ones); i += sizeof(ones)) {
+		uint64_t eight;
+
+		memcpy(&eight, s.p + i, sizeof(eight));
+		count -= ((eight >> 7 & ~eight >> 6) & ones) * ones >> 56;
+	}
+	for (; i < s.n; i++)
+		count -= (s.p[i] & 0xc0) == 0x80;
 	return count;
 }

@@ -54,7 +54,7 @@ bool credential_parameter(struct span name)
 struct scrub {
 	uint8_t *bytes;
 	size_t bytes_n;
-	struct span key;
+	const struct hash_key *key;
 	struct credential credential;
 };
 
@@ -68,20 +68,13 @@ static struct span without_scheme(struct span value)
 
 static int take_fingerprint(struct scrub *s, struct span value)
 {
-	static const char prefix[] = "aicp/1/credential\n";
-	struct buf text = BUF_INIT(AICP_HEAD_BYTES_MAX + sizeof(prefix));
+	const struct span parts[] = {SPAN_LIT("aicp/1/credential\n"), without_scheme(value)};
 	struct hash hash;
 	int r;
 
 	if (s->credential.fingerprint[0] || !value.n)
 		return 0;
-	buf_put_str(&text, prefix);
-	r = buf_put(&text, without_scheme(value));
-	if (!r)
-		r = hash_hmac(s->key, buf_span(&text), &hash);
-	if (text.p)
-		explicit_bzero(text.p, text.n);
-	buf_deinit(&text);
+	r = hash_hmac(s->key, parts, 2, &hash);
 	if (r < 0)
 		return r;
 	hex_encode(span_of(hash.b, CREDENTIAL_HEX_BYTES / 2), s->credential.fingerprint);
@@ -125,8 +118,8 @@ static int overwrite_value(struct scrub *s, struct span value)
 	return 0;
 }
 
-int credential_scrub(uint8_t *bytes, size_t bytes_n, const struct message *head, struct span key,
-		     struct credential *ret_credential)
+int credential_scrub(uint8_t *bytes, size_t bytes_n, const struct message *head,
+		     const struct hash_key *key, struct credential *ret_credential)
 {
 	struct scrub s = {.bytes = bytes, .bytes_n = bytes_n, .key = key};
 	int r = 0;

@@ -29,4 +29,4 @@ bool credential_parameter(struct span name);
  * in any header. 0 or -EIO (then nothing is overwritten, and the request must not be used).
  */
 MUST_CHECK int credential_scrub(uint8_t *bytes, size_t bytes_n, const struct message *head,
-				struct span key, struct credential *ret_credential);
+				const struct hash_key *key, struct credential *ret_credential);

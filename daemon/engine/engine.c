@@ -28,13 +28,15 @@ struct engine *engine_new(void)
 
 	if (!e)
 		return NULL;
+	e->key.ctx = hash_ctx_new();
+	e->key.key = span_of(e->rules.key, sizeof(e->rules.key));
 	e->facts = facts_new();
 	e->scan = json_scan_new(AICP_JSON_TOKENS_MAX);
 	e->eval = policy_eval_new();
 	e->body = BUF_INIT(AICP_INFLATED_BYTES_MAX);
 	/* An escape may take six times the room of what it stands for. */
 	e->canonical = BUF_INIT((size_t)6 * AICP_INFLATED_BYTES_MAX + AICP_HEAD_BYTES_MAX);
-	if (!e->facts || !e->scan || !e->eval) {
+	if (!e->key.ctx || !e->facts || !e->scan || !e->eval) {
 		engine_free(e);
 		return NULL;
 	}
@@ -57,6 +59,7 @@ void engine_free(struct engine *e)
 	if (!e)
 		return;
 	drop_rules(e);
+	hash_ctx_free(e->key.ctx);
 	facts_free(e->facts);
 	json_scan_free(e->scan);
 	policy_eval_free(e->eval);
@@ -339,8 +342,7 @@ static int read_request(struct engine *e, const struct engine_request *q,
 		return 0;
 	e->sealed = judge_sealed(&http->head);
 
-	r = credential_scrub(q->bytes, q->bytes_n, &http->head,
-			     span_of(e->rules.key, sizeof(e->rules.key)), &credential);
+	r = credential_scrub(q->bytes, q->bytes_n, &http->head, &e->key, &credential);
 	if (r < 0)
 		return r;
 	r = put_text(e->facts, FACT_CREDENTIAL, span_str(credential.fingerprint));

@@ -38,8 +38,7 @@ static int join_of(const struct engine *e, const struct engine_request *q,
 	buf_put(&text, who->container_id);
 	r = text.err;
 	if (!r)
-		r = hash_hmac(span_of(e->rules.key, sizeof(e->rules.key)), buf_span(&text),
-			      ret_join);
+		r = hash_hmac(&e->key, &(struct span){text.p, text.n}, 1, ret_join);
 	buf_deinit(&text);
 	return r;
 }

@@ -11,6 +11,7 @@
 
 struct engine {
 	struct engine_rules rules;
+	struct hash_key key; /* into rules */
 	bool has_rules;
 	bool evaluated; /* the last request got as far as the policies */
 	struct facts *facts;

@@ -105,23 +105,17 @@ static void put_http(const struct engine *e, struct json_write *w)
  * at it. */
 static int put_prompt(const struct engine *e, struct json_write *w)
 {
-	static const char prefix[] = "aicp/1/prompt\n";
 	const struct fact_value *prompt = fact(e, FACT_PROMPT);
 	char hex[HASH_HEX_BYTES + 1] = "";
 	int r = 0;
 
 	if (prompt->kind == FACT_TEXT) {
-		struct buf text = BUF_INIT(AICP_FACT_TEXT_BYTES_MAX + sizeof(prefix));
+		const struct span parts[] = {SPAN_LIT("aicp/1/prompt\n"), prompt->text};
 		struct hash hash;
 
-		buf_put_str(&text, prefix);
-		r = buf_put(&text, prompt->text);
-		if (!r)
-			r = hash_hmac(span_of(e->rules.key, sizeof(e->rules.key)), buf_span(&text),
-				      &hash);
+		r = hash_hmac(&e->key, parts, 2, &hash);
 		if (!r)
 			hex_encode(hash_span(&hash), hex);
-		buf_deinit(&text);
 	}
 	json_write_object(w, "prompt");
 	put_number(w, "chars", fact(e, FACT_PROMPT_CHARS));

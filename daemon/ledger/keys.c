@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "ledger/keys.h"
 
+#include "base/cleanup.h"
 #include "base/hex.h"
 #include "ledger/statefile.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
+
+DEFINE_FREEP(struct hash_ctx, hash_ctx_free)
 
 #define KEY_PREFIX	 "aicp_"
 #define KEY_ID_BYTES	 4
@@ -123,16 +126,9 @@ bool keys_id(struct span key, struct span *ret_id)
 
 int keys_hash(const struct keys *keys, struct span key, struct hash *ret_hash)
 {
-	static const char prefix[] = "aicp/1/api-key\n";
-	uint8_t bytes[sizeof(prefix) - 1 + KEY_TEXT_BYTES];
-	int r;
+	struct hash_ctx *ctx CLEANUP(hash_ctx_freep) = hash_ctx_new();
+	const struct hash_key pepper = {ctx, span_of(keys->pepper, sizeof(keys->pepper))};
+	const struct span parts[] = {SPAN_LIT("aicp/1/api-key\n"), key};
 
-	if (key.n > KEY_TEXT_BYTES)
-		return -EIO;
-	memcpy(bytes, prefix, sizeof(prefix) - 1);
-	memcpy(bytes + sizeof(prefix) - 1, key.p, key.n);
-	r = hash_hmac(span_of(keys->pepper, sizeof(keys->pepper)),
-		      span_of(bytes, sizeof(prefix) - 1 + key.n), ret_hash);
-	OPENSSL_cleanse(bytes, sizeof(bytes));
-	return r;
+	return ctx && key.n <= KEY_TEXT_BYTES ? hash_hmac(&pepper, parts, 2, ret_hash) : -EIO;
 }

@@ -149,6 +149,15 @@ static void test_quoted(void **state)
 
 /* Every byte and every pair of bytes: the scanner reads it, and valid UTF-8 comes back as it was.
  */
+static size_t count_one_by_one(struct span s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		n += s.p[i] < 0x80 || s.p[i] >= 0xc0;
+	return n;
+}
+
 static void test_read_back(void **state)
 {
 	struct json_scan *scan = json_scan_new(UINT32_MAX);
@@ -168,6 +177,7 @@ static void test_read_back(void **state)
 		assert_int_equal(json_string_put(&j, 0, &back), 0);
 		assert_true(utf8_valid(buf_span(&back)));
 		assert_int_equal(utf8_valid(s), span_eq(buf_span(&back), s));
+		assert_int_equal(utf8_count(s), count_one_by_one(s));
 	}
 	buf_deinit(&b);
 	buf_deinit(&back);

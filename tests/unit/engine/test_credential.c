@@ -21,6 +21,7 @@ static const struct span key = {(const uint8_t *)"0123456789abcdef0123456789abcd
 static struct credential scrub(const char *text, char **ret_bytes)
 {
 	struct buf body = BUF_INIT(AICP_INFLATED_BYTES_MAX);
+	struct hash_key keyed = {.ctx = hash_ctx_new(), .key = key};
 	struct credential credential = {{0}};
 	struct http_request request;
 	size_t n = strlen(text);
@@ -29,7 +30,10 @@ static struct credential scrub(const char *text, char **ret_bytes)
 	assert_non_null(bytes);
 	memcpy(bytes, text, n + 1);
 	assert_int_equal(http_request_whole(span_of(bytes, n), &body, &request, NULL), PARSE_DONE);
-	assert_int_equal(credential_scrub((uint8_t *)bytes, n, &request.head, key, &credential), 0);
+	assert_non_null(keyed.ctx);
+	assert_int_equal(credential_scrub((uint8_t *)bytes, n, &request.head, &keyed, &credential),
+			 0);
+	hash_ctx_free(keyed.ctx);
 	buf_deinit(&body);
 	*ret_bytes = bytes;
 	return credential;
