@@ -8,7 +8,9 @@ zlib1g-dev libbrotli-dev libzstd-dev libseccomp-dev libcap-ng-dev"
 tests="libcmocka-dev clang clang-format clang-tidy cppcheck libclang-rt-14-dev curl openssl iproute2 util-linux
 python3 python3-requests python3-h11 python3-httpx python3-aiohttp python3-uvloop python3-pycurl python3-yaml
 wget git php-cli php-curl ruby libwww-perl liblwp-protocol-https-perl libgnutls28-dev jq binutils sqlite3
-ca-certificates musl musl-tools"
+ca-certificates musl musl-tools
+g++ m4 gdb strace rsync gawk mawk lua5.4 tcl busybox cpio socat gnupg openssh-client zip unzip bc ed patch file
+bzip2 xz-utils zstd man-db less"
 
 if ! command -v apt-get >/dev/null 2>&1; then
 	echo "deps: no apt-get here. These Debian packages, or your system's own of the same content, are needed:" >&2
