@@ -369,6 +369,14 @@ enum hold_outcome hold_look(const struct hold *h, const uint8_t **ret_answer, si
 
 	if (outcome == HOLD_WAITING && h->pid != os_getpid())
 		return HOLD_FOREIGN;
+	if (outcome == HOLD_WAITING) {
+		/* The thread says how it went in the step in which it sends: who has read the
+		 * response already finds that step done here. */
+		lock_take(&holds_lock);
+		lock_drop(&holds_lock);
+		outcome =
+			(enum hold_outcome)atomic_load_explicit(&h->outcome, memory_order_acquire);
+	}
 	if (outcome == HOLD_ANSWERED) {
 		*ret_answer = h->answer;
 		*ret_n = h->answer_n;
