@@ -2,6 +2,7 @@
 #include "client.h"
 
 #include "aicp/shim.h"
+#include "base/visible.h"
 #include "http/body.h"
 #include "http/http1.h"
 
@@ -221,31 +222,47 @@ static int cannot(const struct client *client, int err)
 	return cmd_fail("%s: %s", client->socket, strerror(-err));
 }
 
-int client_get(const struct client *client, const char *method, struct span path, struct span body,
-	       struct client_answer *ret_answer)
+/* Texts of an answer may quote what others chose. */
+static void say_refusal(const struct client_answer *a)
+{
+	uint32_t t = a->has_json ? json_get(&a->json, 0, "message") : JSON_NONE;
+	struct buf text = BUF_INIT(AICP_API_ANSWER_BYTES_MAX);
+	struct buf visible = BUF_INIT(AICP_API_ANSWER_BYTES_MAX);
+
+	if (t == JSON_NONE || json_string_put(&a->json, t, &text) ||
+	    visible_put(buf_span(&text), false, &visible))
+		cmd_fail("the daemon answered with status %u and no reason", a->status);
+	else
+		cmd_fail("%.*s", SPAN_ARG(buf_span(&visible)));
+	buf_deinit(&text);
+	buf_deinit(&visible);
+}
+
+int client_try(const struct client *client, const char *method, struct span path, struct span body,
+	       unsigned *ret_status, struct client_answer *ret_answer)
 {
 	struct client_answer a;
-	uint32_t t;
 	int r = client_ask(client, method, path, body, &a);
 
+	*ret_status = 0;
 	if (r)
 		return cannot(client, r);
+	*ret_status = a.status;
 	if (a.status < 400 && a.has_json) {
 		*ret_answer = a;
 		return 0;
 	}
-	t = a.has_json ? json_get(&a.json, 0, "message") : JSON_NONE;
-	if (t != JSON_NONE) {
-		struct buf text = BUF_INIT(AICP_API_ANSWER_BYTES_MAX);
-
-		json_string_put(&a.json, t, &text);
-		cmd_fail("%.*s", SPAN_ARG(buf_span(&text)));
-		buf_deinit(&text);
-	} else {
-		cmd_fail("the daemon answered with status %u and no reason", a.status);
-	}
+	say_refusal(&a);
 	client_answer_deinit(&a);
 	return CMD_FAILED;
+}
+
+int client_get(const struct client *client, const char *method, struct span path, struct span body,
+	       struct client_answer *ret_answer)
+{
+	unsigned status;
+
+	return client_try(client, method, path, body, &status, ret_answer);
 }
 
 static int escape(struct buf *out, struct span text)

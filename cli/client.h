@@ -38,6 +38,11 @@ MUST_CHECK int client_ask(const struct client *client, const char *method, struc
 int client_get(const struct client *client, const char *method, struct span path, struct span body,
 	       struct client_answer *ret_answer);
 
+/* The same for commands whose exit code depends on which error it was: ret_status is the answer's,
+ * 0 when there was none. */
+int client_try(const struct client *client, const char *method, struct span path, struct span body,
+	       unsigned *ret_status, struct client_answer *ret_answer);
+
 /* Begins or goes on with a query: appends ?name=value or &name=value, escaped. */
 int client_parameter(struct buf *path, const char *name, struct span value);
 /* Appends one segment of a path, escaped. */

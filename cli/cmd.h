@@ -80,6 +80,12 @@ int cmd_preload_enable(const struct cli *cli, int argc, char **argv);
 int cmd_preload_disable(const struct cli *cli, int argc, char **argv);
 int cmd_preload_status(const struct cli *cli, int argc, char **argv);
 
+/* cli/cmd_approval.c, cli/cmd_approval_show.c */
+int cmd_approval_list(const struct cli *cli, int argc, char **argv);
+int cmd_approval_show(const struct cli *cli, int argc, char **argv);
+int cmd_approval_approve(const struct cli *cli, int argc, char **argv);
+int cmd_approval_reject(const struct cli *cli, int argc, char **argv);
+
 /* One file each: cli/cmd_NAME.c. */
 int cmd_run(const struct cli *cli, int argc, char **argv);
 int cmd_status(const struct cli *cli, int argc, char **argv);

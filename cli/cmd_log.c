@@ -269,10 +269,24 @@ static void show_whole(const struct json *j)
 		{"gen_ai.usage.reasoning.output_tokens", "for reasoning"},
 	};
 	uint32_t facts = json_get(j, 0, "response_facts");
+	static const char *const approval[][2] = {
+		{"approval_id", "approval"},
+		{"state", "approval is"},
+		{"by", "decided by"},
+		{"role", "as"},
+		{"decided_at", "decided at"},
+		{"rationale", "because"},
+		{"hold_outcome", "hold ended"},
+		{"hold_reason", "hold's reason"},
+		{"hold_ended_at", "hold ended at"},
+	};
 	uint32_t who = json_get(j, 0, "identity"), claimed = json_get(j, who, "claimed");
+	uint32_t asked = json_get(j, 0, "approval");
 
 	for (size_t i = 0; i < sizeof(line) / sizeof(*line); i++)
 		show_line(stdout, j, 0, line[i][0], line[i][1]);
+	for (size_t i = 0; i < sizeof(approval) / sizeof(*approval); i++)
+		show_line(stdout, j, asked, approval[i][0], approval[i][1]);
 	for (size_t i = 0; i < sizeof(back) / sizeof(*back); i++)
 		show_line(stdout, j, facts, back[i][0], back[i][1]);
 	for (size_t i = 0; i < sizeof(usage) / sizeof(*usage); i++)

@@ -29,6 +29,8 @@ static void show(const struct json *j)
 	show_line(stdout, j, decisions, "success", "  passed");
 	show_line(stdout, j, decisions, "blocked", "  blocked");
 	show_line(stdout, j, decisions, "would_block", "  would block");
+	show_line(stdout, j, decisions, "pending_approval", "  held");
+	show_line(stdout, j, json_get(j, 0, "approvals"), "pending", "to be approved");
 }
 
 /* Does it work as promised? */

@@ -10,6 +10,28 @@ static const struct cmd log_table[] = {
 	{0},
 };
 
+#define APPROVAL_OPTIONS                                                                           \
+	"      --reason TEXT   why; asked for on a terminal\n"                                     \
+	"      --comment TEXT  a note beside it\n"                                                 \
+	"\nExit code 3 when somebody decided already, or its time is over.\n"
+
+static const struct cmd approval_table[] = {
+	{"list", cmd_approval_list, "[--follow|--wait]", "Requests that wait for a decision",
+	 "  -f, --follow  go on as they come\n"
+	 "      --wait    wait until there is one\n",
+	 NULL, 0},
+	{"show", cmd_approval_show, "ID", "One request as it would be sent: who asks, what and why",
+	 "What policies found stands in \u27e6POLICY: ...\u27e7. Characters that hide or act are "
+	 "shown by "
+	 "their number.\n",
+	 NULL, 0},
+	{"approve", cmd_approval_approve, "[OPTION]... ID", "Let this request pass, once",
+	 APPROVAL_OPTIONS, NULL, 0},
+	{"reject", cmd_approval_reject, "[OPTION]... ID", "Refuse this request", APPROVAL_OPTIONS,
+	 NULL, 0},
+	{0},
+};
+
 static const struct cmd policy_table[] = {
 	{"check", cmd_policy_check, "FILE|FOLDER...", "Read policy files and say what is wrong",
 	 NULL, NULL, 0},
@@ -106,6 +128,7 @@ const struct cmd cmd_table[] = {
 	 "      --until TIME    before\n"
 	 "      --limit N       the latest N (default 100)\n",
 	 log_table, 0},
+	{"approval", NULL, "", "Requests that people have to approve", NULL, approval_table, 0},
 	{"policy", NULL, "", "Policies: of files, and those in force", NULL, policy_table, 0},
 	{"ledger", NULL, "", "The ledger itself, also of a stopped daemon", NULL, ledger_table, 0},
 	{"doctor", cmd_doctor, "", "What works, what does not, and how to mend it",

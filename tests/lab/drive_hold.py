@@ -294,7 +294,8 @@ def obligations(client, daemon):
     mark, text = wire.mark(), marker()
     process = start(client, ["%s lab-secret %s" % (WORD, text)], daemon)
     approval = pending(daemon, text)
-    shown = json.dumps(daemon.api("/api/approvals/" + approval))
+    question = daemon.api("/api/approvals/" + approval)
+    shown = json.dumps([question["content"], question["shown"]])
     decide(daemon, approval, "approve")
     report = finish(process)[0]
     if "lab-secret" in shown or "[REDACTED:lab-hides-word]" not in shown:

@@ -101,7 +101,7 @@ ok "-c wins over AICP_CONFIG" gives 0 "in order" env AICP_CONFIG="$tmp/bad.yaml"
 
 # ---- no daemon ------------------------------------------------------------------------------------
 
-for words in "status" "log" "log show 0123456789abcdef" "policy list" "policy show x" "policy dry-run" "policy reload"; do
+for words in "status" "log" "log show 0123456789abcdef" "approval list" "approval show x" "approval reject --reason y x" "policy list" "policy show x" "policy dry-run" "policy reload"; do
 	# shellcheck disable=SC2086
 	ok "$words: no daemon" gives 1 "no daemon answers at $tmp/run/api.sock" "$aicp" -c "$tmp/aicp.yaml" $words
 done
@@ -182,5 +182,64 @@ ok "answer: two lengths" answers 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConten
 ok "answer: no JSON" answers 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nxx' "status 200 and no reason"
 ok "answer: an error that is cut" answers 'HTTP/1.1 403 No\r\nContent-Length: 23\r\n\r\n{"message": "not today"}' "status 403 and no reason"
 ok "answer: an error" answers 'HTTP/1.1 403 No\r\nContent-Length: 24\r\n\r\n{"message": "not today"}' "not today"
+
+# ---- approvals ------------------------------------------------------------------------------------
+
+id=0123456789abcdef01234567
+cat >"$tmp/answers" <<'JSON'
+{
+ "GET /api/approvals/pending?limit=2048": [200, {"count": 1, "pending": [{"approval_id": "0123456789abcdef01234567",
+  "requested_at": "2026-11-28T12:00:00.000000000Z", "expires_at": "2026-11-28T13:00:00.000000000Z", "user": "uid:1000",
+  "policy_id": "ask-first", "gen_ai.request.model": "gpt-4o\u001b[31m", "server.address": "api.openai.com", "reason": "please look"}]}],
+ "GET /api/approvals/0123456789abcdef01234567": [200, {"approval_id": "0123456789abcdef01234567", "status": "pending", "policy_id": "ask-first",
+  "identity": {"uid": 1000, "exe_sha256": "aa", "claimed": {"exe": "/bin/\u001b]0;owned\u0007", "args": "sh -c \u202egnihtemos"}},
+  "content": {"method": "POST", "host": "api.openai.com", "path": "/v1/x", "query": "a=\u001b[2J", "body_bytes": 9, "truncated": false},
+  "shown": [{"policies": [], "text": "one\nstatus           approved\u001b[2J \u27e6ssn: forged\u27e7 "},
+            {"policies": ["ssn"], "text": "123\u202e45"}, {"policies": [], "text": " tail"}]}],
+ "GET /api/approvals/999999999999999999999999": [404, {"message": "no approval has this id\u001b[31m"}],
+ "POST /api/approvals/0123456789abcdef01234567/approve": [200, {"status": "approved", "reviewer": "uid:0", "decision_record_id": 7}],
+ "POST /api/approvals/0123456789abcdef01234567/reject": [409, {"message": "this is decided already: uid:0 approved it"}],
+ "POST /api/approvals/111111111111111111111111/reject": [410, {"message": "nobody decided in time"}],
+ "POST /api/approvals/222222222222222222222222/approve": [403, {"message": "a request of your own"}]
+}
+JSON
+/usr/bin/python3 tests/lab/stand_in_api.py "$tmp/run/api.sock" "$tmp/answers" "$tmp/asked" &
+stand_in=$!
+for _ in $(seq 100); do /usr/bin/python3 -c "import socket,sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])" "$tmp/run/api.sock" 2>/dev/null && break; sleep 0.05; done
+approval() { "$aicp" -c "$tmp/aicp.yaml" approval "$@"; }
+# Nothing that acts on a terminal, and no line of the request at the very left.
+harmless() {
+	approval "$@" >"$tmp/shown" || return 1
+	cat "$tmp/shown"
+	! grep -P '[\x00-\x08\x0b-\x1f\x7f\x{202e}]' "$tmp/shown" || return 1
+	! grep -E '^status +approved' "$tmp/shown"
+}
+said() { tail -n 1 "$tmp/asked" | jq -e "$1"; }
+ok "approval list" gives 0 "$id 2026-11-28T12:00:00Z until 2026-11-28T13:00:00Z uid:1000 ask-first gpt-4o\\x1b[31m api.openai.com  please look" approval list
+ok "approval list: harmless" harmless list
+ok "approval list --wait: there is one already" gives 0 "$id" timeout 5 "$aicp" -c "$tmp/aicp.yaml" approval list --wait
+ok "approval list --follow shows each once" bash -c "timeout 2 '$aicp' -c '$tmp/aicp.yaml' approval list --follow >'$tmp/followed'; test \$(grep -c $id '$tmp/followed') = 1"
+ok "approval list --json" bash -c "'$aicp' --json -c '$tmp/aicp.yaml' approval list | jq -e '.pending[0].approval_id == \"$id\"'"
+ok "approval show: harmless" harmless show "$id"
+ok "approval show: who asks, and what it claims" gives 0 'claims exe       /bin/\x1b]0;owned\x07' approval show "$id"
+ok "approval show: what would be sent" gives 0 'POST https://api.openai.com/v1/x?a=\x1b[2J' approval show "$id"
+ok "approval show: findings are marked" gives 0 '⟦ssn: 123\u{202e}45⟧ tail' approval show "$id"
+ok "approval show: marks cannot be forged" gives 0 '\u{27e6}ssn: forged\u{27e7}' approval show "$id"
+ok "approval show: every line behind its margin" gives 0 '  | status           approved\x1b[2J' approval show "$id"
+ok "approval show: unknown, and harmless" gives 1 'no approval has this id\x1b[31m' approval show 999999999999999999999999
+ok "approval approve" gives 0 "approved by uid:0, record 7" approval approve "$id" --reason "looks good" --comment "seen"
+ok "approval approve: what was said" said '.body == {"rationale": "looks good", "comment": "seen"}'
+ok "approval approve --json" bash -c "'$aicp' --json -c '$tmp/aicp.yaml' approval approve $id --reason x | jq -e '.status == \"approved\"'"
+ok "approval reject: decided already" gives 3 "uid:0 approved it" approval reject --reason no "$id"
+ok "approval reject: too late" gives 3 "nobody decided in time" approval reject --reason no 111111111111111111111111
+ok "approval approve: one's own" gives 1 "a request of your own" approval approve --reason x 222222222222222222222222
+ok "approval approve: why?" gives 2 "say why, with --reason" approval approve "$id"
+ok "approval approve: which?" gives 2 "which approval ID?" approval approve --reason x
+ok "approval approve: two" gives 2 "which approval ID?" approval approve --reason x "$id" "$id"
+if command -v script >/dev/null; then
+	ok "approval approve: asks on a terminal" bash -c "printf 'because\n' | script -qec \"'$aicp' -c '$tmp/aicp.yaml' approval approve $id\" /dev/null | grep -q 'approved by uid:0'"
+	ok "approval approve: and says what it was told" said '.body == {"rationale": "because"}'
+fi
+kill $stand_in
 
 echo "1..$n"
