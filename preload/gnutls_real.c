@@ -31,12 +31,14 @@ static const struct library_member members[] = {
 	MEMBER(gnutls_transport_is_ktls_enabled, OPTIONAL),
 };
 
+static struct library_site sites[LIBRARY_SITES];
 static struct library_family family = {
 	.mark = "gnutls_record_send",
 	.members = members,
 	.members_n = sizeof(members) / sizeof(members[0]),
 	.tables = tables,
 	.table_bytes = sizeof(tables[0]),
+	.sites = sites,
 };
 
 const struct real_gnutls *real_gnutls(const void *return_address)

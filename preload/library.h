@@ -52,7 +52,8 @@ struct library_family {
 	size_t table_bytes;
 	void (*found)(struct library *library); /* once for each; may be NULL */
 	uintptr_t asked; /* base of the one that callers without a link to any mean, or 0 */
-	struct library_site sites[LIBRARY_SITES];
+	struct library_site *sites; /* LIBRARY_SITES of them; apart, as they are all zero at first:
+				       a program without TLS does not pay for their pages */
 };
 
 /* The library of the family that the code at return_address meant, or NULL when there is none. */

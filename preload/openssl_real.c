@@ -62,12 +62,14 @@ static void found(struct library *library)
 	openssl_register((struct real_ssl *)library);
 }
 
+static struct library_site sites[LIBRARY_SITES];
 static struct library_family family = {
 	.mark = "SSL_write",
 	.members = members,
 	.members_n = sizeof(members) / sizeof(members[0]),
 	.tables = tables,
 	.table_bytes = sizeof(tables[0]),
+	.sites = sites,
 	.found = found,
 };
 
