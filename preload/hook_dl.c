@@ -52,7 +52,10 @@ static __attribute__((noinline)) void *hooked(const void *caller, const char *na
 	object_each(find_own, &own);
 	if (!own.hook || own.hook == f)
 		return f;
-	return real_ssl_asked(caller, f) || real_gnutls_asked(caller, f) ? own.hook : f;
+	return real_ssl_asked(caller, f) || real_gnutls_asked(caller, f) ||
+			       real_bio_asked(caller, f)
+		       ? own.hook
+		       : f;
 }
 
 HOOK void *dlopen(const char *file, int mode)

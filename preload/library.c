@@ -65,6 +65,10 @@ static struct object *meant_by(struct library_family *family, size_t n, const st
 	for (size_t i = 0; count > 1 && caller && i < count; i++)
 		if (reaches(caller, found[i], n))
 			return found[i];
+	/* libcrypto calls back into the libssl above it. */
+	for (size_t i = 0; count > 1 && caller && i < count; i++)
+		if (reaches(found[i], caller, n))
+			return found[i];
 	for (size_t i = 0; count > 1 && i < count; i++)
 		if (found[i]->base == family->asked)
 			return found[i];

@@ -44,6 +44,7 @@ static const struct library_member members[] = {
 	MEMBER(SSL_get_state, REQUIRED),
 	MEMBER(SSL_is_init_finished, REQUIRED),
 	MEMBER(SSL_get_client_random, REQUIRED),
+	MEMBER(SSL_get_error, OPTIONAL),
 	MEMBER(SSL_get_fd, REQUIRED),
 	MEMBER(SSL_want, TO_SEAL),
 	MEMBER(SSL_renegotiate_pending, TO_SEAL),

@@ -2,12 +2,12 @@
 /* OpenSSL's real functions, found through the object that called a hook. */
 #pragma once
 
+#include "bio_real.h"
 #include "library.h"
 
 #include <sys/types.h>
 
 typedef struct ssl_st SSL;
-typedef struct bio_st BIO;
 
 /* Callbacks of ex_data. */
 typedef void real_ssl_free_fn(void *, void *, void *, int, long, void *);
@@ -46,6 +46,7 @@ struct real_ssl {
 	int (*SSL_get_state)(const SSL *);
 	int (*SSL_is_init_finished)(const SSL *);
 	size_t (*SSL_get_client_random)(const SSL *, unsigned char *, size_t);
+	int (*SSL_get_error)(const SSL *, int); /* may be NULL */
 	int (*SSL_get_fd)(const SSL *);
 	int (*SSL_set_alpn_protos)(SSL *, const unsigned char *, unsigned);
 	void (*SSL_set_shutdown)(SSL *, int);

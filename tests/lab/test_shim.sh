@@ -120,7 +120,7 @@ ok "an ungoverned host is not asked about, and keeps h2" ungoverned
 
 # ---- odd programs ----
 
-for mode in untouched forks threads descriptors exhausted uploads partial too-large unreadable bypasses memory give-up; do
+for mode in untouched forks threads descriptors exhausted uploads partial too-large unreadable bypasses memory filters give-up; do
 	ok "$mode, TLS 1.2" good $mode 443
 	ok "$mode, TLS 1.3" good $mode 444
 done
@@ -132,6 +132,15 @@ unseen_at_server() {
 	[ "$(grep -c '^unreadable answer' "$tmp/engine.log")" = 5 ] && [ "$(grep -c ^GET "$tmp/server.log")" = 1 ]
 }
 ok "what cannot be read is reported, and does not reach the server" unseen_at_server
+
+filters_reached() {
+	clear_logs
+	"$client" filters 444 >"$tmp/body" && { echo "passes without the shim: nothing tested"; return 1; }
+	clear_logs
+	# Four ways, two requests each that are allowed, and all twelve were judged.
+	good filters 444 && [ "$(reached)" = 8 ] && [ "$(grep -c ^request "$tmp/engine.log")" = 12 ]
+}
+ok "TLS as a filter among BIOs: nothing refused reached" filters_reached
 
 differential() {
 	"$client" differential "$1" "$2" >"$tmp/bare" && under "$client" differential "$1" "$2" >"$tmp/under" || return 1

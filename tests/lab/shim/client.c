@@ -436,6 +436,82 @@ static void memory(void)
 	close(fd);
 }
 
+/* ---- TLS as a filter among BIOs ---- */
+
+/* The ways to write: 0 BIO_write, 1 BIO_write_ex, 2 BIO_puts, 3 through a buffer above. */
+static BIO *filter(int way)
+{
+	BIO *b = BIO_new_ssl_connect(context);
+	char name[32];
+	SSL *ssl = NULL;
+
+	BIO_get_ssl(b, &ssl);
+	SSL_set_tlsext_host_name(ssl, host);
+	snprintf(name, sizeof(name), "127.0.0.1:%d", port);
+	BIO_set_conn_hostname(b, name);
+	if (BIO_do_connect(b) != 1)
+		FAIL("BIO_do_connect");
+	return way == 3 ? BIO_push(BIO_new(BIO_f_buffer()), b) : b;
+}
+
+/* A buffer waits until it has all that it is asked for. */
+static int buffered_status(BIO *b)
+{
+	char line[1024];
+	int code = -1, n = 0;
+
+	while (BIO_gets(b, line, sizeof(line)) > 2) {
+		(void)sscanf(line, "HTTP/1.1 %d", &code);
+		(void)sscanf(line, "Content-Length: %d", &n);
+	}
+	return BIO_read(b, line, n) == n ? code : -4;
+}
+
+static int filter_ask(BIO *b, int way, const char *word)
+{
+	char buf[1024];
+	size_t n = request(buf, sizeof(buf), "/c", word), k = 0;
+	int r = 0, code = -1;
+
+	if (way == 1)
+		r = BIO_write_ex(b, buf, n, &k) ? (int)k : -1;
+	else
+		r = way == 2 ? BIO_puts(b, buf) : BIO_write(b, buf, (int)n);
+	if (r != (int)n || BIO_flush(b) != 1)
+		return -2;
+	if (way == 3)
+		return buffered_status(b);
+	r = BIO_read(b, buf, sizeof(buf) - 1);
+	if (r <= 0)
+		return -3;
+	buf[r] = '\0';
+	(void)sscanf(buf, "HTTP/1.1 %d", &code);
+	/* The server sends head and body apart. */
+	while (!strstr(buf, "}") && (r = BIO_read(b, buf, sizeof(buf) - 1)) > 0)
+		buf[r] = '\0';
+	return code;
+}
+
+static void filters(void)
+{
+	for (int way = 0; way < 4; way++) {
+		BIO *b = filter(way);
+		char c;
+		int fd = -1;
+
+		expect(filter_ask(b, way, "one"), 200, "allowed");
+		expect(filter_ask(b, way, "two"), 200, "kept alive");
+		BIO_get_fd(b, &fd);
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+		expect(BIO_read(b, &c, 1) > 0, 0, "nothing to read");
+		expect(BIO_should_retry(b) && BIO_should_read(b), 1, "come again to read");
+		expect(filter_ask(b, way, "x-test-BLOCK"), 403, "blocked");
+		expect(BIO_read(b, &c, 1), 0, "the end of the answer");
+		expect(BIO_should_retry(b), 0, "no more");
+		BIO_free_all(b);
+	}
+}
+
 /* ---- the program gives up ---- */
 
 static void give_up(void)
@@ -489,6 +565,7 @@ int main(int argc, char **argv)
 		{"unreadable", unreadable, 0},
 		{"bypasses", bypasses, 0},
 		{"memory", memory, 0},
+		{"filters", filters, 0},
 		{"give-up", give_up, 0},
 		{"one", one, 0},
 	};
