@@ -3,7 +3,11 @@
 #pragma once
 
 #include "ledger/approvals.h"
+#include "ledger/ledger_private.h"
+#include "ledger/store_approvals.h"
 #include "ledger_fixture.h"
+
+#include <sqlite3.h>
 
 #define FIXTURE_EXPIRY_MS 3600000
 
@@ -95,4 +99,51 @@ static inline int fixture_decide(struct fixture *f, unsigned n, bool approve)
 
 	fixture_id(n, id);
 	return ledger_decide(f->ledger, f->now, &d, &decided);
+}
+
+static inline int fixture_take_state(void *data, const struct store_approval *a)
+{
+	*(enum approval_state *)data = a->state;
+	return 0;
+}
+
+/* -1: there is none. */
+static inline int fixture_state(struct fixture *f, unsigned n)
+{
+	char id[APPROVAL_ID_CHARS + 1];
+	enum approval_state state;
+	int r;
+
+	fixture_id(n, id);
+	r = store_approval_find(f->ledger->store, span_str(id), fixture_take_state, &state);
+	return r ? -1 : (int)state;
+}
+
+/* Every row of the tables that are made from leaves, as text. */
+static inline void fixture_dump(const struct fixture *f, struct buf *out)
+{
+	static const char *const queries[] = {
+		"SELECT * FROM approval ORDER BY id",
+		"SELECT * FROM hold ORDER BY execution_id",
+		"SELECT * FROM approval_history ORDER BY approval_id, id",
+		"SELECT * FROM count ORDER BY name",
+		"SELECT id, action, approval_id FROM decision",
+		"SELECT approval_id FROM payload ORDER BY approval_id"};
+	char path[128];
+	sqlite3 *db;
+
+	fixture_path(f, "ledger.db", path);
+	(void)sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL);
+	for (size_t i = 0; i < sizeof(queries) / sizeof(*queries); i++) {
+		sqlite3_stmt *stmt;
+
+		(void)sqlite3_prepare_v2(db, queries[i], -1, &stmt, NULL);
+		while (sqlite3_step(stmt) == SQLITE_ROW) {
+			for (int c = 0; c < sqlite3_column_count(stmt); c++)
+				buf_printf(out, "%s|", (const char *)sqlite3_column_text(stmt, c));
+			buf_put_byte(out, '\n');
+		}
+		sqlite3_finalize(stmt);
+	}
+	sqlite3_close(db);
 }

@@ -13,25 +13,6 @@
 
 #include <sqlite3.h>
 
-static int take_state(void *data, const struct store_approval *a)
-{
-	*(enum approval_state *)data = a->state;
-	return 0;
-}
-
-/* -1: there is none. */
-static int state_of(struct fixture *f, unsigned n)
-{
-	char id[APPROVAL_ID_CHARS + 1];
-	enum approval_state state;
-	int r;
-
-	fixture_id(n, id);
-	r = store_approval_find(f->ledger->store, span_str(id), take_state, &state);
-	assert_true(r >= 0);
-	return r == 1 ? -1 : (int)state;
-}
-
 static int content_of(struct fixture *f, unsigned n, struct buf *out)
 {
 	char id[APPROVAL_ID_CHARS + 1];
@@ -99,14 +80,14 @@ static void one_approval_lets_one_request_out(void **state)
 	assert_int_equal(fixture_open(f), 0);
 	assert_int_equal(fixture_ask(f, 1, 1000, 1000), 0);
 	assert_int_equal(fixture_hold(f, 1, 0, 1), 0);
-	assert_int_equal(state_of(f, 1), APPROVAL_PENDING);
+	assert_int_equal(fixture_state(f, 1), APPROVAL_PENDING);
 	assert_int_equal(open_holds(f), 1);
 	/* Nobody decided. */
 	assert_int_equal(fixture_end(f, 1, 0, "released"), LEDGER_E_NOT_APPROVED);
 	assert_int_equal(fixture_decide(f, 1, true), LEDGER_DECISION_DONE);
-	assert_int_equal(state_of(f, 1), APPROVAL_APPROVED);
+	assert_int_equal(fixture_state(f, 1), APPROVAL_APPROVED);
 	assert_int_equal(fixture_end(f, 1, 0, "released"), 0);
-	assert_int_equal(state_of(f, 1), APPROVAL_USED);
+	assert_int_equal(fixture_state(f, 1), APPROVAL_USED);
 	assert_int_equal(open_holds(f), 0);
 	/* Not twice, neither for it nor for an identical retry. */
 	assert_int_equal(fixture_end(f, 1, 0, "released"), LEDGER_E_NOT_APPROVED);
@@ -135,11 +116,11 @@ static void a_release_needs_its_own_hold_and_digest(void **state)
 	assert_int_equal(fixture_hold(f, 2, 0, 2), 0);
 	assert_int_equal(fixture_end(f, 2, 0, "abandoned"), 0);
 	assert_int_equal(fixture_end(f, 2, 0, "released"), LEDGER_E_NOT_APPROVED);
-	assert_int_equal(state_of(f, 2), APPROVAL_APPROVED);
+	assert_int_equal(fixture_state(f, 2), APPROVAL_APPROVED);
 	/* A retry uses what was approved. */
 	assert_int_equal(fixture_hold(f, 2, 1, 2), 0);
 	assert_int_equal(fixture_end(f, 2, 1, "released"), 0);
-	assert_int_equal(state_of(f, 2), APPROVAL_USED);
+	assert_int_equal(fixture_state(f, 2), APPROVAL_USED);
 }
 
 /* Two ends in one group: the second sees what the first did. */
@@ -188,7 +169,7 @@ static void the_first_decision_stands(void **state)
 	assert_int_equal(ledger_decide(f->ledger, f->now, &d, &decided), LEDGER_DECISION_TAKEN);
 	assert_int_equal(decided.state, APPROVAL_APPROVED);
 	assert_string_equal(decided.by, "uid:2000");
-	assert_int_equal(state_of(f, 1), APPROVAL_APPROVED);
+	assert_int_equal(fixture_state(f, 1), APPROVAL_APPROVED);
 	assert_int_equal(fixture_ask(f, 2, 1000, 1000), 0);
 	fixture_id(2, id);
 	assert_int_equal(ledger_decide(f->ledger, f->now, &d, &decided), LEDGER_DECISION_DONE);
@@ -294,7 +275,7 @@ static void duties_are_separate(void **state)
 		r = ledger_decide(f->ledger, f->now, &d, &decided);
 		if (r != row[i].want || (!r && decided.self_approved != row[i].self))
 			fail_msg("row %u: %d, self %d", i, r, decided.self_approved);
-		assert_int_equal(state_of(f, i), r ? APPROVAL_PENDING : APPROVAL_APPROVED);
+		assert_int_equal(fixture_state(f, i), r ? APPROVAL_PENDING : APPROVAL_APPROVED);
 	}
 }
 
@@ -310,7 +291,7 @@ static void time_runs_out(void **state)
 	assert_int_equal(fixture_decide(f, 3, false), LEDGER_DECISION_DONE);
 	pass(f, FIXTURE_EXPIRY_MS - 1);
 	pass(f, 0); /* the heartbeat that is due as well */
-	assert_int_equal(state_of(f, 1), APPROVAL_PENDING);
+	assert_int_equal(fixture_state(f, 1), APPROVAL_PENDING);
 	assert_int_equal(ledger_next_ns(f->ledger), f->now.mono_ns + 1000000);
 	/* Over, though no tick has said so yet. */
 	f->now.wall_ns += 1000000;
@@ -319,9 +300,9 @@ static void time_runs_out(void **state)
 	assert_int_equal(fixture_hold(f, 2, 0, 2), 0);
 	assert_int_equal(fixture_end(f, 2, 0, "released"), LEDGER_E_NOT_APPROVED);
 	pass(f, 0);
-	assert_int_equal(state_of(f, 1), APPROVAL_EXPIRED);
-	assert_int_equal(state_of(f, 2), APPROVAL_EXPIRED);
-	assert_int_equal(state_of(f, 3), APPROVAL_REJECTED);
+	assert_int_equal(fixture_state(f, 1), APPROVAL_EXPIRED);
+	assert_int_equal(fixture_state(f, 2), APPROVAL_EXPIRED);
+	assert_int_equal(fixture_state(f, 3), APPROVAL_REJECTED);
 	assert_int_equal(fixture_decide(f, 1, true), LEDGER_DECISION_LATE);
 	assert_int_equal(fixture_decide(f, 2, true), LEDGER_DECISION_TAKEN);
 	assert_true(ledger_next_ns(f->ledger) > f->now.mono_ns);
@@ -335,14 +316,14 @@ static void the_clock_is_set(void **state)
 	assert_int_equal(fixture_open(f), 0);
 	assert_int_equal(fixture_ask(f, 1, 1000, 1000), 0);
 	f->now.wall_ns += (int64_t)FIXTURE_EXPIRY_MS * 1000000;
-	while (state_of(f, 1) == APPROVAL_PENDING) {
+	while (fixture_state(f, 1) == APPROVAL_PENDING) {
 		int64_t next_ns = ledger_next_ns(f->ledger);
 
 		assert_true(next_ns <= 1000 + 60 * LEDGER_S);
 		f->now.mono_ns = next_ns;
 		assert_int_equal(ledger_tick(f->ledger, f->now), 0);
 	}
-	assert_int_equal(state_of(f, 1), APPROVAL_EXPIRED);
+	assert_int_equal(fixture_state(f, 1), APPROVAL_EXPIRED);
 }
 
 static void many_expire_at_once(void **state)
@@ -359,7 +340,7 @@ static void many_expire_at_once(void **state)
 		assert_int_equal(ledger_tick(f->ledger, f->now), 0);
 	}
 	for (unsigned i = 0; i < 150; i++)
-		assert_int_equal(state_of(f, i), APPROVAL_EXPIRED);
+		assert_int_equal(fixture_state(f, i), APPROVAL_EXPIRED);
 }
 
 static void everything_survives_a_crash(void **state)
@@ -375,9 +356,9 @@ static void everything_survives_a_crash(void **state)
 	assert_int_equal(fixture_decide(f, 3, true), LEDGER_DECISION_DONE);
 	assert_int_equal(fixture_end(f, 3, 0, "released"), 0);
 	restart(f);
-	assert_int_equal(state_of(f, 1), APPROVAL_PENDING);
-	assert_int_equal(state_of(f, 2), APPROVAL_APPROVED);
-	assert_int_equal(state_of(f, 3), APPROVAL_USED);
+	assert_int_equal(fixture_state(f, 1), APPROVAL_PENDING);
+	assert_int_equal(fixture_state(f, 2), APPROVAL_APPROVED);
+	assert_int_equal(fixture_state(f, 3), APPROVAL_USED);
 	assert_int_equal(open_holds(f), 2);
 	assert_true(has_content(f, 1));
 	/* The engine is a new one too: nobody holds these any more. */
@@ -393,7 +374,7 @@ static void everything_survives_a_crash(void **state)
 	assert_int_equal(fixture_open(f), 0);
 	assert_true(ledger_next_ns(f->ledger) <= f->now.mono_ns);
 	assert_int_equal(ledger_tick(f->ledger, f->now), 0);
-	assert_int_equal(state_of(f, 1), APPROVAL_EXPIRED);
+	assert_int_equal(fixture_state(f, 1), APPROVAL_EXPIRED);
 }
 
 static bool is_second(void *data, struct span execution_id)
@@ -553,7 +534,7 @@ static void too_many_may_not_wait(void **state)
 	for (unsigned i = 0; i < AICP_UID_APPROVALS_MAX; i++)
 		assert_int_equal(fixture_ask(f, i, 1000, 1000), 0);
 	assert_int_equal(fixture_ask(f, 0xfff, 1000, 1000), LEDGER_E_TOO_MANY);
-	assert_int_equal(state_of(f, 0xfff), -1);
+	assert_int_equal(fixture_state(f, 0xfff), -1);
 	/* Another user's questions are not his. */
 	assert_int_equal(fixture_ask(f, 0xffe, 1001, 1001), 0);
 	/* A decision makes room. */
@@ -682,34 +663,6 @@ static void open_ones_are_told_to_who_comes(void **state)
 /* ---- the tables are what the records say
  * ------------------------------------------------------------ */
 
-static void dump(const struct fixture *f, struct buf *out)
-{
-	static const char *const queries[] = {
-		"SELECT * FROM approval ORDER BY id",
-		"SELECT * FROM hold ORDER BY execution_id",
-		"SELECT * FROM approval_history ORDER BY approval_id, id",
-		"SELECT * FROM count ORDER BY name",
-		"SELECT id, action, approval_id FROM decision",
-		"SELECT approval_id FROM payload ORDER BY approval_id"};
-	char path[128];
-	sqlite3 *db;
-
-	fixture_path(f, "ledger.db", path);
-	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-	for (size_t i = 0; i < sizeof(queries) / sizeof(*queries); i++) {
-		sqlite3_stmt *stmt;
-
-		assert_int_equal(sqlite3_prepare_v2(db, queries[i], -1, &stmt, NULL), SQLITE_OK);
-		while (sqlite3_step(stmt) == SQLITE_ROW) {
-			for (int c = 0; c < sqlite3_column_count(stmt); c++)
-				buf_printf(out, "%s|", (const char *)sqlite3_column_text(stmt, c));
-			buf_put_byte(out, '\n');
-		}
-		sqlite3_finalize(stmt);
-	}
-	sqlite3_close(db);
-}
-
 static void rebuilding_gives_the_same(void **state)
 {
 	struct fixture *f = *state;
@@ -732,9 +685,9 @@ static void rebuilding_gives_the_same(void **state)
 	pass(f, 1000);
 	assert_int_equal(fixture_ask(f, 7, 1000, 1000), 0);
 	pass(f, FIXTURE_EXPIRY_MS - 1000);
-	assert_int_equal(state_of(f, 7), APPROVAL_PENDING);
+	assert_int_equal(fixture_state(f, 7), APPROVAL_PENDING);
 	fixture_close(f);
-	dump(f, &before);
+	fixture_dump(f, &before);
 	/* As a later version would find it. */
 	fixture_path(f, "ledger.db", path);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
@@ -749,7 +702,7 @@ static void rebuilding_gives_the_same(void **state)
 	sqlite3_close(db);
 	assert_int_equal(fixture_open(f), 0);
 	fixture_close(f);
-	dump(f, &after);
+	fixture_dump(f, &after);
 	assert_string_equal(buf_str(&before), buf_str(&after));
 	buf_deinit(&before);
 	buf_deinit(&after);

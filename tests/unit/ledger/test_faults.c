@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "ledger/verify.h"
-#include "ledger_fixture.h"
+#include "approval_fixture.h"
 #include "support/oom.h"
 
 #include <sqlite3.h>
@@ -276,6 +276,100 @@ static void test_io_errors(void **state)
 	check_whole(f, size_of(f));
 }
 
+/* ---- approvals
+ * --------------------------------------------------------------------------------------- */
+
+/* The tables are what the leaves say. */
+static void check_rebuilt(struct fixture *f)
+{
+	struct buf before = BUF_INIT(1u << 20), after = BUF_INIT(1u << 20);
+	char path[128];
+	sqlite3 *db;
+
+	fixture_close(f);
+	fixture_dump(f, &before);
+	fixture_path(f, "ledger.db", path);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "UPDATE meta SET value = '0' WHERE name = 'index'", NULL,
+				      NULL, NULL),
+			 SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(fixture_open(f), 0);
+	fixture_close(f);
+	fixture_dump(f, &after);
+	assert_string_equal(buf_str(&before), buf_str(&after));
+	buf_deinit(&before);
+	buf_deinit(&after);
+	assert_int_equal(fixture_open(f), 0);
+}
+
+static bool shown(struct fixture *f, unsigned n)
+{
+	struct buf out = BUF_INIT(4096);
+	char id[APPROVAL_ID_CHARS + 1];
+	int r;
+
+	fixture_id(n, id);
+	r = ledger_content(f->ledger, span_str(id), &out);
+	buf_deinit(&out);
+	assert_true(r == 0 || r == 1);
+	return r == 0;
+}
+
+/* Asked, held, approved and released, with a disk that fails somewhere; then finished on a sound
+ * one. What was acknowledged is so, and one request goes out. */
+static void approval_fails_at(struct fixture *f, unsigned n, enum operation op, int k, bool stays)
+{
+	int asked, decided, released, state;
+
+	fault.op = op;
+	fault.stays = stays;
+	fault.fired = 0;
+	fault.countdown = k;
+	asked = fixture_ask(f, n, 1000, 1000);
+	(void)fixture_hold(f, n, 0, n);
+	decided = fixture_decide(f, n, true);
+	released = fixture_end(f, n, 0, "released");
+	f->now.mono_ns += INT64_C(11000000000);
+	(void)ledger_tick(f->ledger, f->now);
+	disarm();
+	heal(f);
+	state = fixture_state(f, n);
+	if (released == 0)
+		assert_int_equal(state, APPROVAL_USED);
+	else if (decided == 0)
+		assert_true(state == APPROVAL_APPROVED || state == APPROVAL_USED);
+	else if (asked == 0)
+		assert_true(state >= 0);
+	if (state == -1)
+		assert_int_equal(fixture_ask(f, n, 1000, 1000), 0);
+	if (state == -1 || state == APPROVAL_PENDING)
+		assert_int_equal(fixture_decide(f, n, true), 0);
+	assert_int_equal(shown(f, n), state != APPROVAL_USED);
+	assert_int_equal(fixture_hold(f, n, 1, n), 0);
+	assert_int_equal(fixture_end(f, n, 1, "released"),
+			 state == APPROVAL_USED ? LEDGER_E_NOT_APPROVED : 0);
+	assert_int_equal(fixture_state(f, n), APPROVAL_USED);
+	assert_false(shown(f, n));
+}
+
+static void test_approvals(void **state)
+{
+	struct fixture *f = *state;
+	unsigned fired = 0, n = 0;
+
+	assert_int_equal(fixture_open(f), 0);
+	for (unsigned op = 0; op < _OP_COUNT; op++) {
+		for (int k = 0; k < (op == OP_WRITE ? 30 : 8); k++) {
+			approval_fails_at(f, n++, (enum operation)op, k, k % 2);
+			fired += fault.fired > 0;
+		}
+		check_whole(f, size_of(f));
+		check_rebuilt(f);
+	}
+	assert_true(fired > 20);
+}
+
 /* Opening on a disk that fails is an error, never a new history. */
 static void test_open_errors(void **state)
 {
@@ -366,10 +460,8 @@ static void test_open_out_of_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_io_errors),
-		TEST(test_open_errors),
-		TEST(test_out_of_memory),
-		TEST(test_open_out_of_memory),
+		TEST(test_io_errors),	  TEST(test_approvals),		 TEST(test_open_errors),
+		TEST(test_out_of_memory), TEST(test_open_out_of_memory),
 	};
 
 	return cmocka_run_group_tests(tests, install, NULL);
