@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* layer: io. Link messages: the first byte is the number of descriptors, the rest one message; then
- * what is inside a LINK_APPEND. */
+ * what is inside a LINK_APPEND and a LINK_ASK. */
 #include "io/append.h"
 #include "io/link_wire.h"
+#include "io/question.h"
 
 #include <stdlib.h>
 
@@ -11,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct link_header h;
+	struct question q;
 	struct append a;
 
 	if (!size)
@@ -26,6 +28,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (append_read(span_of(data, size), &a) == PARSE_DONE &&
 	    (a.body.p < data || a.body.p + a.body.n != data + size))
+		abort();
+	if (question_read(span_of(data, size), &q) == PARSE_DONE &&
+	    (q.body.p != data + 4 || !q.body.n || !q.content.n ||
+	     q.content.p != q.body.p + q.body.n || q.content.p + q.content.n != data + size))
 		abort();
 	return 0;
 }
