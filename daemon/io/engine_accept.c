@@ -34,16 +34,12 @@
  */
 static void ask_identity(struct conn *c)
 {
-	int pidfd CLEANUP(cleanup_closep) = -1;
 	struct engine_role *er = c->role;
-	socklen_t n = sizeof(pidfd);
+	socklen_t n = sizeof(c->pidfd);
 	char text[40];
 	int r;
 
-	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &n) < 0)
-		pidfd = -1;
-	c->process = identity_key(pidfd, c->pid);
-	c->known = identity_cache_find(er->identities, &c->process);
+	c->known = identity_cache_find(er->identities, c->pid);
 	if (c->known) {
 		conn_identify(c, &c->known->who);
 		return;
@@ -54,8 +50,11 @@ static void ask_identity(struct conn *c)
 		return;
 	}
 	c->asked_ns = loop_mono_ns();
+	/* Asked again, it is the same process. */
+	if (c->pidfd < 0 && getsockopt(c->fd, SOL_SOCKET, SO_PEERPIDFD, &c->pidfd, &n) < 0)
+		c->pidfd = -1;
 	r = snprintf(text, sizeof(text), "{\"pid\":%lld}", (long long)c->pid);
-	r = peer_send(&er->reader, LINK_IDENTIFY, c->id, span_of(text, (size_t)r), pidfd);
+	r = peer_send(&er->reader, LINK_IDENTIFY, c->id, span_of(text, (size_t)r), c->pidfd);
 	/* A reader that is about to be started again is asked when it is there. */
 	if (r < 0 && r != -ENOTCONN && r != -EPIPE)
 		conn_identify_thinly(c);
@@ -286,6 +285,7 @@ static struct conn *conn_new(struct engine_role *er, int fd, const struct ucred 
 	c->uid = peer->uid;
 	c->gid = peer->gid;
 	c->memfd = -1;
+	c->pidfd = -1;
 	c->body = -1;
 	c->message = BUF_INIT(sizeof(er->in));
 	c->answer = BUF_INIT(AICP_SHIM_ANSWER_BYTES_MAX);

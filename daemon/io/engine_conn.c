@@ -57,6 +57,8 @@ void conn_close(struct conn *c)
 	loop_remove(er->loop, &c->source);
 	loop_timer_clear(er->loop, &c->timer);
 	closer_close(er->closer, c->memfd);
+	if (c->pidfd >= 0)
+		close(c->pidfd);
 	if (c->body >= 0)
 		close(c->body);
 	closer_close(er->closer, c->fd);
@@ -280,12 +282,14 @@ void conn_identified(struct engine_role *er, uint64_t id, struct span identity, 
 		return;
 	}
 	identity_cache_add(er->identities, &(struct identity_news){
-						   .key = c->process,
+						   .pid = c->pid,
+						   .pidfd = c->pidfd,
+						   .watch = watch,
 						   .uid = (uid_t)c->uid,
 						   .asked_ns = c->asked_ns,
 						   .json = identity,
-						   .watch = watch,
 					   });
+	c->pidfd = -1;
 	c->identity = BUF_INIT(AICP_LINK_INLINE_BYTES_MAX);
 	if (identity_parse(identity, &c->identity, &c->who) != PARSE_DONE ||
 	    c->who.pid == IDENTITY_NONE)

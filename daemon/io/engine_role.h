@@ -54,7 +54,7 @@ struct conn {
 	struct buf message; /* the frame as it came */
 	struct shim_frame frame; /* into message */
 	int memfd;
-	struct identity_key process;
+	int pidfd; /* while the reader is asked, or -1 */
 	struct known_identity *known; /* or NULL: then identity has the text */
 	struct buf identity;
 	struct identity who; /* into known or identity */

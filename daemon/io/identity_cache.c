@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "io/identity_cache.h"
 
+#include "base/cleanup.h"
 #include "io/process_watch.h"
 
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <poll.h>
 
 #define AGE_NS (AICP_IDENTITY_AGE_MS_MAX * INT64_C(1000000))
 
 struct entry {
-	struct identity_key key;
+	int64_t pid;
+	int pidfd, watch;
 	uid_t uid;
 	int64_t until_ns;
-	int watch;
 	struct known_identity *known;
 };
 
@@ -23,20 +22,6 @@ struct identity_cache {
 	size_t n;
 	struct entry entry[AICP_IDENTITIES_MAX]; /* in no order */
 };
-
-struct identity_key identity_key(int pidfd, int64_t pid)
-{
-	struct stat st;
-
-	if (pidfd < 0 || fstat(pidfd, &st) < 0)
-		return (struct identity_key){0};
-	return (struct identity_key){.device = st.st_dev, .inode = st.st_ino, .pid = pid};
-}
-
-static bool key_eq(const struct identity_key *a, const struct identity_key *b)
-{
-	return a->inode == b->inode && a->device == b->device && a->pid == b->pid;
-}
 
 void known_identity_put(struct known_identity *known)
 {
@@ -50,6 +35,7 @@ static void drop(struct identity_cache *cache, size_t at)
 {
 	struct entry *e = &cache->entry[at];
 
+	close(e->pidfd);
 	close(e->watch);
 	known_identity_put(e->known);
 	*e = cache->entry[--cache->n];
@@ -89,24 +75,30 @@ void identity_cache_free(struct identity_cache *cache)
 	free(cache);
 }
 
-static size_t find(const struct identity_cache *cache, const struct identity_key *key)
+static size_t find(const struct identity_cache *cache, int64_t pid)
 {
 	size_t at = 0;
 
-	while (at < cache->n && !key_eq(&cache->entry[at].key, key))
+	while (at < cache->n && cache->entry[at].pid != pid)
 		at++;
 	return at;
 }
 
-struct known_identity *identity_cache_find(struct identity_cache *cache,
-					   const struct identity_key *key)
+static bool runs(int pidfd)
 {
-	size_t at = key->inode ? find(cache, key) : cache->n;
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+	return poll(&p, 1, 0) == 0;
+}
+
+struct known_identity *identity_cache_find(struct identity_cache *cache, int64_t pid)
+{
+	size_t at = find(cache, pid);
 	struct entry *e = &cache->entry[at];
 
 	if (at == cache->n)
 		return NULL;
-	if (e->until_ns <= loop_mono_ns() || !process_watch_holds(e->watch)) {
+	if (e->until_ns <= loop_mono_ns() || !process_watch_holds(e->watch) || !runs(e->pidfd)) {
 		drop(cache, at);
 		return NULL;
 	}
@@ -153,28 +145,29 @@ static struct known_identity *known_new(struct span json)
 
 void identity_cache_add(struct identity_cache *cache, const struct identity_news *news)
 {
-	struct known_identity *known = NULL;
+	int pidfd CLEANUP(cleanup_closep) = news->pidfd;
+	int watch CLEANUP(cleanup_closep) = news->watch;
+	struct known_identity *known;
 	size_t at;
 
-	if (news->watch < 0)
+	if (pidfd < 0 || watch < 0)
 		return;
-	if (news->key.inode)
-		known = known_new(news->json);
-	if (!known) {
-		close(news->watch);
+	known = known_new(news->json);
+	if (!known)
 		return;
-	}
-	at = find(cache, &news->key);
+	at = find(cache, news->pid);
 	if (at < cache->n)
 		drop(cache, at);
 	make_room(cache, news->uid);
 	cache->entry[cache->n++] = (struct entry){
-		.key = news->key,
+		.pid = news->pid,
+		.pidfd = pidfd,
+		.watch = watch,
 		.uid = news->uid,
 		.until_ns = news->asked_ns + AGE_NS,
-		.watch = news->watch,
 		.known = known,
 	};
+	pidfd = watch = -1;
 	if (!cache->sweep.set)
 		loop_timer_set(cache->loop, &cache->sweep, loop_mono_ns() + AGE_NS);
 }

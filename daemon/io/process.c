@@ -294,7 +294,7 @@ int process_look(struct process_table *table, struct exe_hash *hashes, int64_t p
 		return r;
 	p->used = ++table->clock;
 	/* Before all reading, so that nothing was read of another program than it watches. */
-	watch = process_watch_open(p->dir, pidfd);
+	watch = pidfd >= 0 ? process_watch_open(p->dir) : -1;
 	read_exe(p);
 	read_cgroup(p);
 	read_loginuid(p);

@@ -26,7 +26,7 @@ enum process_outcome {
  * call. pidfd: of that very process, so that a reused number is noticed, or -1. With PROCESS_E_HASH
  * ret_who is complete but for exe_sha256. 0, PROCESS_E_..., -errno.
  *
- * ret_watch: with 0 a descriptor that shows how long ret_who is of the same program
+ * ret_watch: with 0 and a pidfd a descriptor that shows how long ret_who is of the same program
  * (io/process_watch.h), the caller's to close, or -1; else untouched.
  */
 MUST_CHECK int process_look(struct process_table *table, struct exe_hash *hashes, int64_t pid,

@@ -14,9 +14,8 @@
 
 #include <stdbool.h>
 
-/* proc_dir: /proc/PID; pidfd: of the same process, of a kernel whose pidfds tell processes apart
- * (6.9). The descriptor; -1 when there is no such kernel, or the process may not be watched. */
-int process_watch_open(int proc_dir, int pidfd);
+/* proc_dir: /proc/PID. The descriptor; -1 when the process may not be watched. */
+int process_watch_open(int proc_dir);
 
 /* The memory is there still. False also when it cannot be told. */
 bool process_watch_holds(int watch);

@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 /* Three descriptors for each shim connection, one for each response that is witnessed, those that
- * wait to be closed, one for each process that is known, and some for links; the API's connections
+ * wait to be closed, two for each process that is known, and some for links; the API's connections
  * are far fewer. */
 #define DESCRIPTORS_ENGINE                                                                         \
 	(3u * AICP_ENGINE_CONNECTIONS_MAX + AICP_ENGINE_RESPONSES_MAX + 1024u +                    \
-	 AICP_IDENTITIES_MAX + 512u)
+	 2u * AICP_IDENTITIES_MAX + 512u)
 #define DESCRIPTORS_READER (2u * AICP_PROCESSES_MAX + 256u)
 #define DESCRIPTORS_OTHER  1024u
 

@@ -100,9 +100,12 @@ static const int api[] = {
 
 static const int courier[] = {CALLS_END};
 
-/* Reads /proc and hashes executables; setitimer is its watchdog, fstatfs tells kinds of pidfds. */
+/* Reads /proc and hashes executables; setitimer is its watchdog. */
 static const int reader[] = {
-	CALL(fstatfs), CALL(readlink), CALL(readlinkat), CALL(setitimer), CALLS_END,
+	CALL(readlink),
+	CALL(readlinkat),
+	CALL(setitimer),
+	CALLS_END,
 };
 
 static const int *const calls_of[_LINK_ROLE_COUNT] = {

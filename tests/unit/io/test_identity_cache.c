@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -25,17 +24,6 @@ struct fixture {
 	struct loop *loop;
 	struct identity_cache *cache;
 };
-
-/* Kernels before 6.9 have no pidfds to tell processes apart: then nothing is ever kept. */
-static bool has_pidfs(void)
-{
-	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	struct statfs fs = {0};
-	bool has = fstatfs(pidfd, &fs) == 0 && fs.f_type == 0x50494446;
-
-	close(pidfd);
-	return has;
-}
 
 static int setup(void **state)
 {
@@ -69,7 +57,6 @@ static unsigned open_descriptors(void)
 struct child {
 	pid_t pid;
 	int pidfd, order; /* a byte: become another program */
-	struct identity_key key;
 };
 
 static void child_start(struct child *c)
@@ -89,7 +76,6 @@ static void child_start(struct child *c)
 	c->order = order[1];
 	c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
 	assert_true(c->pidfd >= 0);
-	c->key = identity_key(c->pidfd, c->pid);
 }
 
 static void child_end(struct child *c)
@@ -108,7 +94,7 @@ static int watch_of(const struct child *c)
 
 	snprintf(path, sizeof(path), "/proc/%d", (int)c->pid);
 	dir = open(path, O_PATH | O_DIRECTORY);
-	watch = process_watch_open(dir, c->pidfd);
+	watch = process_watch_open(dir);
 	close(dir);
 	assert_true(watch >= 0);
 	return watch;
@@ -117,11 +103,12 @@ static int watch_of(const struct child *c)
 static void add(struct fixture *f, const struct child *c, uid_t uid, struct span json)
 {
 	const struct identity_news news = {
-		.key = c->key,
+		.pid = c->pid,
+		.pidfd = dup(c->pidfd),
+		.watch = watch_of(c),
 		.uid = uid,
 		.asked_ns = loop_mono_ns(),
 		.json = json,
-		.watch = watch_of(c),
 	};
 
 	identity_cache_add(f->cache, &news);
@@ -129,7 +116,7 @@ static void add(struct fixture *f, const struct child *c, uid_t uid, struct span
 
 static bool known(struct fixture *f, const struct child *c)
 {
-	struct known_identity *k = identity_cache_find(f->cache, &c->key);
+	struct known_identity *k = identity_cache_find(f->cache, c->pid);
 
 	known_identity_put(k);
 	return k;
@@ -144,7 +131,7 @@ static void knows_who_stays(void **state)
 	child_start(&c);
 	assert_false(known(f, &c));
 	add(f, &c, 1, JSON);
-	held = identity_cache_find(f->cache, &c.key);
+	held = identity_cache_find(f->cache, c.pid);
 	assert_non_null(held);
 	assert_true(span_eq_str(held->who.cgroup, "/x"));
 	/* What was found lives on when it is known no more. */
@@ -179,23 +166,51 @@ static void forgets_who_executes_another_program(void **state)
 	assert_false(known(f, &c));
 }
 
-/* A child of it has memory and a pidfd of its own; so has who gets its number later. */
-static void knows_no_relatives(void **state)
+/* Whoever gets the number of one that has ended is somebody else, also when the memory of the one
+ * before is kept by a third. */
+static void knows_no_other_of_its_number(void **state)
 {
 	struct fixture *f = *state;
-	struct child parent, other;
+	struct child first, other;
 
-	child_start(&parent);
+	child_start(&first);
 	child_start(&other);
-	add(f, &parent, 1, JSON);
 	assert_false(known(f, &other));
-	other.key.pid = parent.key.pid;
+	identity_cache_add(f->cache, &(struct identity_news){
+					     .pid = other.pid,
+					     .pidfd = dup(first.pidfd),
+					     .watch = watch_of(&other),
+					     .uid = 1,
+					     .asked_ns = loop_mono_ns(),
+					     .json = JSON,
+				     });
+	assert_true(known(f, &other));
+	child_end(&first);
 	assert_false(known(f, &other));
-	other.key.inode = 0;
-	assert_false(known(f, &other));
-	assert_true(known(f, &parent));
-	child_end(&parent);
 	child_end(&other);
+}
+
+/* Without both descriptors nothing would tell when it ends to be true. */
+static void keeps_nobody_who_is_not_watched(void **state)
+{
+	struct fixture *f = *state;
+	struct identity_news news = {.uid = 1, .asked_ns = loop_mono_ns(), .json = JSON};
+	unsigned before;
+	struct child c;
+
+	child_start(&c);
+	before = open_descriptors();
+	news.pid = c.pid;
+	news.pidfd = dup(c.pidfd);
+	news.watch = -1;
+	identity_cache_add(f->cache, &news);
+	assert_false(known(f, &c));
+	news.pidfd = -1;
+	news.watch = watch_of(&c);
+	identity_cache_add(f->cache, &news);
+	assert_false(known(f, &c));
+	assert_int_equal(open_descriptors(), before);
+	child_end(&c);
 }
 
 static void forgets_with_time(void **state)
@@ -206,7 +221,8 @@ static void forgets_with_time(void **state)
 
 	child_start(&c);
 	news = (struct identity_news){
-		.key = c.key,
+		.pid = c.pid,
+		.pidfd = dup(c.pidfd),
 		.uid = 1,
 		.asked_ns = loop_mono_ns() - AICP_IDENTITY_AGE_MS_MAX * INT64_C(1000000),
 		.json = JSON,
@@ -237,9 +253,9 @@ static void keeps_no_descriptor_for_nothing(void **state)
 	child_start(&c);
 	before = open_descriptors();
 	add(f, &c, 1, JSON);
-	assert_int_equal(open_descriptors(), before + 1);
+	assert_int_equal(open_descriptors(), before + 2);
 	add(f, &c, 1, JSON);
-	assert_int_equal(open_descriptors(), before + 1);
+	assert_int_equal(open_descriptors(), before + 2);
 	loop_timer_set(f->loop, &end, loop_mono_ns() + INT64_C(2200000000));
 	assert_int_equal(loop_run(f->loop), 0);
 	assert_int_equal(open_descriptors(), before);
@@ -263,27 +279,27 @@ static void shares_are_kept(void **state)
 	add(f, &own, 1, JSON);
 	for (unsigned i = 0; i < 3 * AICP_UID_IDENTITIES_MAX; i++) {
 		news = (struct identity_news){
-			.key = {.device = child.key.device,
-				.inode = child.key.inode + i,
-				.pid = child.pid},
+			.pid = 10000000 + i,
+			.pidfd = dup(child.pidfd),
+			.watch = watch_of(&child),
 			.uid = 2,
 			.asked_ns = loop_mono_ns(),
 			.json = JSON,
-			.watch = watch_of(&child),
 		};
 		identity_cache_add(f->cache, &news);
 	}
-	assert_int_equal(open_descriptors(), before + 4 + 1 + AICP_UID_IDENTITIES_MAX);
+	assert_int_equal(open_descriptors(), before + 4 + 2 * (1 + AICP_UID_IDENTITIES_MAX));
 	assert_true(known(f, &own));
 	/* Many users fill it, and it grows no further. */
 	for (unsigned i = 0; i < 2 * AICP_IDENTITIES_MAX; i++) {
-		news.key.inode++;
+		news.pid++;
+		news.pidfd = dup(child.pidfd);
 		news.uid = 100 + i;
 		news.asked_ns = loop_mono_ns();
 		news.watch = watch_of(&child);
 		identity_cache_add(f->cache, &news);
 	}
-	assert_int_equal(open_descriptors(), before + 4 + AICP_IDENTITIES_MAX);
+	assert_int_equal(open_descriptors(), before + 4 + 2 * AICP_IDENTITIES_MAX);
 	child_end(&own);
 	child_end(&child);
 }
@@ -327,16 +343,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(knows_who_stays),
 		TEST(forgets_who_executes_another_program),
-		TEST(knows_no_relatives),
+		TEST(knows_no_other_of_its_number),
+		TEST(keeps_nobody_who_is_not_watched),
 		TEST(forgets_with_time),
 		TEST(keeps_no_descriptor_for_nothing),
 		TEST(shares_are_kept),
 		TEST(reader_tells_how_to_watch),
 	};
 
-	if (!has_pidfs()) {
-		printf("no pidfs: this kernel has nothing to test here\n");
-		return 0;
-	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
