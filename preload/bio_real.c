@@ -21,12 +21,14 @@ static const struct library_member members[] = {
 	MEMBER(ERR_clear_last_mark, OPTIONAL),
 };
 
+static struct library_site sites[LIBRARY_SITES];
 static struct library_family family = {
 	.mark = "BIO_write",
 	.members = members,
 	.members_n = sizeof(members) / sizeof(members[0]),
 	.tables = tables,
 	.table_bytes = sizeof(tables[0]),
+	.sites = sites,
 };
 
 const struct real_bio *real_bio(const void *return_address)
