@@ -190,13 +190,28 @@ static struct conn_result flush_again(struct conn *c, size_t n)
 
 	if (r <= 0)
 		return failure(r);
-	return success(swallowed < n ? swallowed : n);
+	if (swallowed <= n)
+		return success(swallowed);
+	/* A socket's program may come again with less; what it owes comes with later writes. */
+	c->swallowed = swallowed - n;
+	return success(n);
+}
+
+/* The program writes what was taken already, and is told so only now. */
+static struct conn_result settle_debt(struct conn *c, size_t n)
+{
+	const size_t taken = n < c->swallowed ? n : c->swallowed;
+
+	c->swallowed -= taken;
+	return success(taken);
 }
 
 static struct conn_result write_once(struct conn *c, const uint8_t *p, size_t n)
 {
 	int r;
 
+	if (c->swallowed && phase_of(c) != CONN_FLUSH)
+		return settle_debt(c, n);
 	switch (phase_of(c)) {
 	case CONN_COLLECT:
 		r = c->transport.ops->handshake(&c->transport);

@@ -137,6 +137,7 @@ static enum decide_reply ask(struct conn *c, enum aicp_shim_kind kind,
 		.head_n = c->http.head_done ? c->http.head_bytes : 0,
 		.unjudged = untold,
 		.socket = conn_socket(c),
+		.clear = c->transport.ops->clear,
 	};
 
 	/* The engine wants to know what it is, not all of it. */

@@ -81,7 +81,8 @@ static long ask(int fd, const struct link_question *q, int memfd)
 		.version = AICP_SHIM_VERSION,
 		.type = (uint16_t)q->type,
 		.flags = (q->socket >= 0 ? AICP_SHIM_F_SOCKET : 0u) |
-			 (memfd >= 0 ? AICP_SHIM_F_MEMFD : 0u) | AICP_SHIM_F_CAN_HOLD,
+			 (memfd >= 0 ? AICP_SHIM_F_MEMFD : 0u) | AICP_SHIM_F_CAN_HOLD |
+			 (q->clear ? AICP_SHIM_F_CLEAR : 0u),
 		.kind = (uint32_t)q->kind,
 		.host_bytes = (uint32_t)strlen(q->host),
 		.request_bytes = (uint32_t)q->request_n,

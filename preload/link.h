@@ -11,6 +11,7 @@
 #include "aicp/shim.h"
 #include "decide.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,7 @@ struct link_question {
 	uint32_t head_n;
 	uint32_t unjudged; /* requests that passed unasked, to be told now */
 	int socket; /* the program's TCP socket, or -1 */
+	bool clear; /* no TLS; host has a port */
 };
 
 /* A verdict message and one byte more, so that a longer one is seen to be longer. */

@@ -168,6 +168,22 @@ int os_shutdown(int fd, int how)
 	return (int)CALL2(SYS_shutdown, fd, how);
 }
 
+static int socket_option(int fd, int name)
+{
+	int value = -1;
+	socklen_t n = sizeof(value);
+
+	return CALL5(SYS_getsockopt, fd, SOL_SOCKET, name, &value, &n) < 0 ? -1 : value;
+}
+
+bool os_is_stream(int fd)
+{
+	const int domain = socket_option(fd, SO_DOMAIN);
+
+	return (domain == AF_INET || domain == AF_INET6) &&
+	       socket_option(fd, SO_TYPE) == SOCK_STREAM;
+}
+
 int os_shutdown_read(int fd)
 {
 	return os_shutdown(fd, SHUT_RD);

@@ -45,6 +45,8 @@ long os_sendmsg(int fd, const struct msghdr *m, int flags);
 long os_recvmsg(int fd, struct msghdr *m, int flags);
 long os_pread(int fd, void *p, size_t n, int64_t at);
 int os_shutdown_read(int fd);
+/* Is fd a stream socket of IPv4 or IPv6? */
+bool os_is_stream(int fd);
 /* A memfd of exactly these bytes, sealed against writing, growing and shrinking. -EFBIG: the
  * program may not write files as large. */
 int os_memfd_sealed(const void *p, size_t n);

@@ -2,55 +2,12 @@
 /* Finds the real functions of libc and the loader. */
 #include "real.h"
 
+#include "bare.h"
 #include "object.h"
-#include "os.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
-
-/* What stands in for a libc that we cannot find: the system call itself. */
-static ssize_t as_libc(long r)
-{
-	if (r >= 0)
-		return r;
-	errno = (int)-r;
-	return -1;
-}
-
-static ssize_t bare_write(int fd, const void *p, size_t n)
-{
-	return as_libc(os_write(fd, p, n));
-}
-
-static ssize_t bare_sendmsg(int fd, const struct msghdr *m, int flags)
-{
-	return as_libc(os_sendmsg(fd, m, flags));
-}
-
-static ssize_t bare_sendto(int fd, const void *p, size_t n, int flags, const struct sockaddr *to,
-			   socklen_t to_n)
-{
-	return as_libc(os_sendto(fd, p, n, flags, to, to_n));
-}
-
-static ssize_t bare_send(int fd, const void *p, size_t n, int flags)
-{
-	return as_libc(os_sendto(fd, p, n, flags, NULL, 0));
-}
-
-static ssize_t bare_writev(int fd, const struct iovec *v, int n)
-{
-	return as_libc(os_writev(fd, v, n));
-}
-
-static const struct real_libc bare_libc = {
-	.send = bare_send,
-	.sendto = bare_sendto,
-	.sendmsg = bare_sendmsg,
-	.write = bare_write,
-	.writev = bare_writev,
-};
 
 struct wanted {
 	const char *name;
@@ -101,13 +58,40 @@ static void find(const struct wanted *wanted, size_t n, void *table)
 
 #define COUNT(_a) (sizeof(_a) / sizeof((_a)[0]))
 
+#define WANTED(_f)                                                                                 \
+	{                                                                                          \
+#_f, offsetof(struct real_libc, _f)                                                \
+	}
+
 static const struct wanted libc_wanted[] = {
-	{"send", offsetof(struct real_libc, send)},
-	{"sendto", offsetof(struct real_libc, sendto)},
-	{"sendmsg", offsetof(struct real_libc, sendmsg)},
-	{"write", offsetof(struct real_libc, write)},
-	{"writev", offsetof(struct real_libc, writev)},
+	WANTED(sendmmsg),
+	WANTED(sendto),
+	WANTED(sendmsg),
+	WANTED(send),
+	WANTED(write),
+	WANTED(writev),
+	WANTED(sendfile),
+	WANTED(sendfile64),
+	WANTED(splice),
+	WANTED(read),
+	WANTED(readv),
+	WANTED(recv),
+	WANTED(recvfrom),
+	WANTED(recvmsg),
+	WANTED(recvmmsg),
+	WANTED(connect),
+	WANTED(close),
+	WANTED(dup),
+	WANTED(dup2),
+	WANTED(dup3),
+	WANTED(fcntl),
+	WANTED(fcntl64),
+	{"__read_chk", offsetof(struct real_libc, read_chk)},
+	{"__recv_chk", offsetof(struct real_libc, recv_chk)},
+	{"__recvfrom_chk", offsetof(struct real_libc, recvfrom_chk)},
 };
+
+_Static_assert(COUNT(libc_wanted) * sizeof(void *) == sizeof(struct real_libc), "all of them");
 
 static struct real_libc libc_found;
 static _Atomic(int) libc_state; /* 0 not looked, 1 someone looks, 2 found */
@@ -117,11 +101,15 @@ static void find_libc(void)
 	struct real_libc f = {0};
 
 	find(libc_wanted, COUNT(libc_wanted), &f);
-	libc_found.send = f.send ? f.send : bare_send;
-	libc_found.sendto = f.sendto ? f.sendto : bare_sendto;
-	libc_found.sendmsg = f.sendmsg ? f.sendmsg : bare_sendmsg;
-	libc_found.write = f.write ? f.write : bare_write;
-	libc_found.writev = f.writev ? f.writev : bare_writev;
+	for (size_t i = 0; i < COUNT(libc_wanted); i++) {
+		const size_t at = libc_wanted[i].offset;
+		void *found;
+
+		memcpy(&found, (char *)&f + at, sizeof(found));
+		if (!found)
+			memcpy((char *)&f + at, (const char *)&bare_libc + at, sizeof(found));
+	}
+	libc_found = f;
 }
 
 const struct real_libc *real_libc(void)

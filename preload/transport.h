@@ -27,6 +27,8 @@ enum transport_seal {
 struct transport;
 
 struct transport_ops {
+	/* No TLS: hosts have their port, and engines are told. */
+	bool clear;
 	/* > 0: so many bytes are with the library. Else what it said, which the program has to
 	 * hear; the call has to come again with the same bytes. */
 	int (*write)(const struct transport *t, const void *p, size_t n);

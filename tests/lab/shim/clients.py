@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Ordinary Python clients against https://HOST:PORT/c, for tests of the shim: clients.py NAME PORT [BODY...].
+"""Ordinary Python clients against HOST:PORT, for tests of the shim: clients.py NAME PORT [BODY...].
 
 Each BODY is sent as one POST over one session of the client, and each status printed, in one line.
 """
@@ -9,11 +9,13 @@ import os
 import ssl
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 
 name, port = sys.argv[1:3]
 bodies = [b.encode() for b in sys.argv[3:]]
-url = f"https://api.openai.com:{port}/c"
+# In clear on those ports.
+url = f"http://localhost:{port}/c" if int(port) in (80, 11434, 11435) else f"https://api.openai.com:{port}/c"
 
 
 def requests_session():
@@ -110,7 +112,8 @@ def chunked():
     """A generator's body: chunks of many sizes, and trailers are what http.client cannot do."""
     out = []
     for b in bodies:
-        c = http.client.HTTPSConnection("api.openai.com", int(port), timeout=10)
+        kind = http.client.HTTPConnection if url.startswith("http:") else http.client.HTTPSConnection
+        c = kind(urllib.parse.urlsplit(url).hostname, int(port), timeout=10)
         c.request("POST", "/c", body=iter([b, b"x" * 70000, b"y"]), encode_chunked=True,
                   headers={"Transfer-Encoding": "chunked"})
         out.append(c.getresponse().status)

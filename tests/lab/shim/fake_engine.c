@@ -143,6 +143,8 @@ static bool receive(int conn, struct frame *f)
 	if (f->wrong[0])
 		return true;
 	memcpy(f->host, message + sizeof(*h), h->host_bytes);
+	if (!(h->flags & AICP_SHIM_F_CLEAR) != !strchr(f->host, ':'))
+		wrong(f, "a port belongs to clear HTTP");
 	f->request = calloc(1, (size_t)h->request_bytes + 1);
 	if (h->flags & AICP_SHIM_F_SOCKET)
 		check_socket(f, f->fds[0]);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# What tests of the shim alone share: TLS servers that log what reaches them, a stand-in for the engine, a governed file.
+# What tests of the shim alone share: servers that log what reaches them, a stand-in for the engine, a governed file.
 # Sourced from the top of the tree, inside network and mount namespaces of the test's own; leaves nothing behind.
 
 engine=$PWD/build/shim/fake_engine
@@ -47,6 +47,8 @@ govern() {
 	{
 		printf 'aicp-governed\t1\nfail\t%s\nmode\t%s\nunknown-word\tx\n' "$1" "$2"
 		printf 'host\tapi.openai.com\topenai\nhost\t*.example\topenai\n'
+		printf 'clear\tlocalhost:11434\tollama\nclear\t127.0.0.1:11434\tollama\nclear\t[::1]:11434\tollama\n'
+		printf 'shape\tollama\t{"error":"%%MESSAGE%%"}\n'
 		printf 'shape\topenai\t{"error":{"message":"%%MESSAGE%%","type":"permission_error"}}\n'
 	} >"$tmp/run/governed.new"
 	chmod 644 "$tmp/run/governed.new"
@@ -76,14 +78,14 @@ mount --bind "$tmp/hosts" /etc/hosts
 export AICP_RUNTIME_DIR=$tmp/run SSL_CERT_FILE=$tmp/cert.pem CURL_CA_BUNDLE=$tmp/cert.pem REQUESTS_CA_BUNDLE=$tmp/cert.pem
 export PYTHONDONTWRITEBYTECODE=1
 clear_logs
-for s in "443 1.2" "444 1.3" "445 1.3 h2"; do
+for s in "443 1.2" "444 1.3" "445 1.3 h2" "80 clear" "11434 clear" "11435 clear"; do
 	# shellcheck disable=SC2086
 	"$python" "$lab/server.py" "$tmp/server.log" "$tmp/cert.pem" "$tmp/key.pem" $s &
 	pids+=($!)
 done
-for port in 443 444 445; do
+for url in https://api.openai.com:{443,444,445} http://localhost:{80,11434,11435}; do
 	for _ in $(seq 100); do
-		curl -s -o /dev/null "https://api.openai.com:$port/up" && break
+		curl -s --http1.1 -o /dev/null "$url/up" && break
 		sleep 0.1
 	done
 done

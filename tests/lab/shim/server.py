@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A TLS server for tests of the shim: answers every request and logs what reached it.
+"""A server for tests of the shim, with TLS or in clear: answers every request and logs what reached it.
 
 server.py LOG CERT KEY PORT VERSION [h2]
 
-VERSION is 1.2 or 1.3. With h2 the server prefers HTTP/2 in ALPN, and logs when a client agrees to it. One log line for a
+VERSION is 1.2 or 1.3, or `clear`. With h2 the server prefers HTTP/2 in ALPN, and logs when a client agrees to it. One log line for a
 request: method, path, bytes of the body, SHA-256 of the whole request as it came. Paths: /slow reads the body
 with pauses, /cut closes in the middle of it.
 """
@@ -87,8 +87,8 @@ def answer(wire):
 def serve(context, raw):
     try:
         raw.settimeout(30)
-        with context.wrap_socket(raw, server_side=True) as conn:
-            if conn.selected_alpn_protocol() == "h2":
+        with context.wrap_socket(raw, server_side=True) if context else raw as conn:
+            if context and conn.selected_alpn_protocol() == "h2":
                 log("h2 negotiated")
             wire = Wire(conn)
             while True:
@@ -99,12 +99,17 @@ def serve(context, raw):
         raw.close()
 
 
-def main():
+def tls():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
     exact = ssl.TLSVersion.TLSv1_2 if version == "1.2" else ssl.TLSVersion.TLSv1_3
     context.minimum_version = context.maximum_version = exact
     context.set_alpn_protocols(["h2", "http/1.1"] if "h2" in sys.argv else ["http/1.1"])
+    return context
+
+
+def main():
+    context = None if version == "clear" else tls()
     listener = socket.create_server(("127.0.0.1", int(port)), backlog=128)
     # A small window: large uploads find full buffers.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
