@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Room in the WAL for what comes next. A commit that makes the file grow waits for the journal of
- * the file system as well as for its own bytes, which takes several times as long; so the file is
- * filled up with zeros before anybody waits. SQLite takes nothing behind its last frame for one: a
+ * Room in the WAL for what comes next. A commit that makes the file grow waits for the file's
+ * metadata (or the file system's journal) as well as for its own bytes; so the file is filled up
+ * with zeros before anybody waits. SQLite takes nothing behind its last frame for one: a
  * frame has to carry the WAL's salt and its own checksum.
  */
 #include "ledger/store_private.h"
