@@ -46,7 +46,7 @@ long SSL_ctrl(SSL *ssl, int cmd, long larg, void *parg);
  */
 static int fail_for_good(const struct real_ssl *real, SSL *ssl)
 {
-	(void)real->SSL_write(ssl, "", -1);
+	(void)real->SSL_peek(ssl, NULL, -1);
 	return -1;
 }
 

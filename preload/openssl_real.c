@@ -2,7 +2,11 @@
 /* The functions of OpenSSL that we call. */
 #include "openssl_real.h"
 
+#include "entry.h"
 #include "openssl.h"
+
+/* SSL_RECEIVED_SHUTDOWN of OpenSSL's headers. */
+#define SSL_WAS_SHUT 2
 
 static struct real_ssl tables[LIBRARIES_MAX];
 
@@ -58,9 +62,41 @@ static const struct library_member members[] = {
 	MEMBER(SSL_set_ex_data, REQUIRED),
 };
 
+/* ---- a library whose SSL_write and SSL_read lead to our hooks (entry.h) ---- */
+
+static struct real_ssl *led; /* of the program itself, so there is one at most */
+
+static int write_by_ex(SSL *ssl, const void *p, int n)
+{
+	size_t written = 0;
+
+	/* Refused before anything else, by both. */
+	if (n < 0)
+		return led->SSL_peek(ssl, NULL, n);
+	return led->SSL_write_ex(ssl, p, (size_t)n, &written) ? (int)written : -1;
+}
+
+static int read_by_ex(SSL *ssl, void *p, int n)
+{
+	size_t got = 0;
+
+	if (n < 0)
+		return led->SSL_peek(ssl, NULL, n);
+	if (led->SSL_read_ex(ssl, p, (size_t)n, &got))
+		return (int)got;
+	return led->SSL_get_shutdown(ssl) & SSL_WAS_SHUT ? 0 : -1;
+}
+
 static void found(struct library *library)
 {
-	openssl_register((struct real_ssl *)library);
+	struct real_ssl *real = (struct real_ssl *)library;
+
+	if (entry_is_ours((const void *)(uintptr_t)real->SSL_write)) {
+		led = real;
+		real->SSL_write = write_by_ex;
+		real->SSL_read = read_by_ex;
+	}
+	openssl_register(real);
 }
 
 static struct library_site sites[LIBRARY_SITES];

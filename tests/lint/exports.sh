@@ -31,7 +31,8 @@ check "no symbol newer than glibc 2.17" "$(nm -D --undefined-only $lib | grep -o
 check "no fortify, stack protector, stdio, allocator, locale, exit or assert" "$(nm -D --undefined-only $lib | awk '{ print $2 }' |
 	sed 's/@.*//' | grep -E '_chk$|__stack_chk|printf|^f?put|^(m|c|re)alloc$|^free$|locale|^_?exit$|abort|assert|dlsym|dlopen')"
 check "no lazy binding, cannot be unloaded" "$(readelf -d $lib | grep -q 'NOW.*NODELETE' || echo 'flags missing')"
-check "no constructor or destructor of ours" "$(readelf -d $lib | grep -E '\((INIT|FINI)')"
+# The one that looks for a program with OpenSSL inside (preload/entry.c).
+check "one constructor of ours, no destructor" "$(readelf -d $lib | grep -E '\((INIT|FINI)' | grep -vE '\(INIT_ARRAY\)|\(INIT_ARRAYSZ\) +8 \(bytes\)')"
 # Their last step is a jump, so that the loader sees the real caller.
 check "dlopen, dlsym and dlvsym jump to the loader's own" "$(for f in dlopen dlsym dlvsym; do
 	objdump -d --no-show-raw-insn --disassemble=$f $lib | grep -qE '\sjmp +\*|\sbr +x' || echo "$f does not"
