@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""loop_gap.py URL BODY: one POST with aiohttp beside a loop that ticks; prints status and the longest gap between ticks in ms."""
+"""loop_gap.py URL BODY SECONDS: one POST with aiohttp beside a loop that ticks, for SECONDS at least; prints status and the
+longest gap between ticks in ms."""
 
 import asyncio
 import sys
@@ -24,9 +25,11 @@ async def main():
         async with session.post(sys.argv[1], data=sys.argv[2].replace("bench-hold", "hello"),
                                 headers={"Content-Type": "application/json"}) as answer:
             await answer.read()
+        begin = time.monotonic()
         ticking = asyncio.create_task(tick())
         async with session.post(sys.argv[1], data=sys.argv[2], headers={"Content-Type": "application/json"}) as answer:
             await answer.read()
+        await asyncio.sleep(max(0, begin + float(sys.argv[3]) - time.monotonic()))
         stop = True
         await ticking
         print(answer.status, max(gaps) * 1000)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """How long the event loop of a program stands still while one of its requests waits three seconds for people.
 
-Runs inside the lab (tests/bench/run starts it). The longest gap between ticks of the loop, with a request that is allowed
-and with one that is held, in turns; the least of each, as whatever else the machine does makes gaps too. Prints RESULT lines.
+Runs inside the lab (tests/bench/run starts it). The longest gap between ticks of the loop, in three seconds with a request
+that is allowed and in three with one that is held, in turns; the least of each, as whatever else the machine does makes gaps too. Prints RESULT lines.
 """
 
 import json
@@ -25,12 +25,12 @@ URL = "https://api.openai.com/v1/chat/completions"
 def gap(daemon, program, prompt):
     """Runs the program once, approves what it asks for after a while; its longest gap in ms."""
     body = json.dumps({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": prompt}]})
-    process = subprocess.Popen([*daemon.run_prefix(), *program, URL, body], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*daemon.run_prefix(), *program, URL, body, str(HOLD_S)], stdout=subprocess.PIPE, text=True)
     while "bench-hold" in prompt and process.poll() is None:
         rows = daemon.api("/api/approvals/pending")["pending"]
         if rows:
             time.sleep(HOLD_S)
-            daemon.aicp("approval", "approve", rows[0]["approval_id"], "--reason", "bench")
+            daemon.call("/api/approvals/%s/approve" % rows[0]["approval_id"], {"rationale": "bench"})
             break
         time.sleep(0.05)
     status, longest = process.communicate(timeout=60)[0].split()

@@ -4,6 +4,7 @@
 Exit status 0 only when everything that is announced has happened. Argument: "keep" leaves the daemon up afterwards.
 """
 
+import concurrent.futures
 import json
 import os
 import pwd
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import labclients
 from labdaemon import API, Daemon
@@ -38,7 +40,10 @@ REDACTED = [
     ("openai chat", "Who is %s?" % MAIL),
     ("anthropic messages", "Is %s a man or a woman?" % MAIL),
 ]
-HELD = ("requests", "Prepare a wire transfer of 90,000 to our supplier.")
+HELD = [
+    ("requests", "Prepare a wire transfer of 90,000 to our supplier.", "approve", "the invoice is known"),
+    ("anthropic messages", "Draft a wire transfer to an account abroad, urgently.", "reject", "nobody ordered this"),
+]
 
 
 def paint(code, text):
@@ -78,8 +83,13 @@ def message_of(report):
 def ask(daemon, name, prompt):
     """Runs one client under aicp; (report, requests that arrived, bytes of application data that arrived)."""
     mark = wire.mark()
-    report = BY_NAME[name].run([prompt], daemon.run_prefix())[0]
     print("  %-20s asks: %s" % (name, prompt))
+    report = BY_NAME[name].run([prompt], daemon.run_prefix())[0]
+    return saw(report, mark)
+
+
+def saw(report, mark):
+    """Prints what a client got and what got to the provider since mark; as ask()."""
     said = " ".join(filter(None, (str(report["status"]), report["class"], "—", message_of(report))))
     print(textwrap.fill(said, 108, initial_indent="    saw:     ", subsequent_indent="             "))
     arrived = (len(wire.requests(mark)), wire.data_bytes(mark))
@@ -127,18 +137,46 @@ def show_redacted(daemon):
         expect(report["status"] == 200 and requests == 1 and clean, "answered; the address never reached the provider")
 
 
+def wait_for_question(daemon):
+    """The approval that is pending, within a while."""
+    for _ in range(500):
+        rows = daemon.api("/api/approvals/pending")["pending"]
+        if rows:
+            return rows[0]["approval_id"]
+        time.sleep(0.02)
+    raise SystemExit("demo: no approval was asked for")
+
+
+def show_text(text):
+    print(textwrap.indent(text.rstrip("\n"), "      "))
+
+
 def show_held(daemon):
-    title("6. Held: this version cannot hold a request for a person yet, so it refuses, and says so")
-    name, prompt = HELD
-    report, _, size = ask(daemon, name, prompt)
-    expect(report["status"] == 403 and size == 0, "hold acts as block; 0 bytes reached the provider")
+    title("6. Held: policy payments-need-a-person; the program waits, people decide")
+    with concurrent.futures.ThreadPoolExecutor() as programs:
+        for name, prompt, word, reason in HELD:
+            mark = wire.mark()
+            print("  %-20s asks: %s" % (name, prompt))
+            client = programs.submit(BY_NAME[name].run, [prompt], daemon.run_prefix())
+            approval = wait_for_question(daemon)
+            print("    and waits; on the operator's side: aicp approval show " + approval)
+            show_text(daemon.aicp("approval", "show", approval).stdout)
+            expect(not wire.reached(prompt, mark) and not client.done(), "meanwhile nothing of it is at the provider")
+            print("    the operator: aicp approval %s %s --reason '%s'" % (word, approval, reason))
+            decided = daemon.aicp("approval", word, approval, "--reason", reason)
+            report, requests, _ = saw(client.result()[0], mark)
+            if word == "approve":
+                expect(decided.returncode == 0 and report["status"] == 200 and requests == 1, "approved: the provider answers")
+            else:
+                said = report["status"] == 403 and reason in message_of(report)
+                expect(decided.returncode == 0 and said and requests == 0, "rejected: refused with the reason; it never left")
 
 
 def show_log(daemon):
     title("7. The record: aicp log")
     text = daemon.aicp("log", "--limit", "20").stdout
     print(textwrap.indent(text.rstrip("\n"), "    "))
-    total = len(ALLOWED) + len(BLOCKED) + len(REDACTED) + 1
+    total = len(ALLOWED) + len(BLOCKED) + len(REDACTED) + len(HELD)
     decisions = daemon.decisions()
     expect(len(decisions) == total, "each of the %d decisions is recorded (%d found)" % (total, len(decisions)))
     refused = next(decision["execution_id"] for decision in decisions if decision["status"] == "blocked")
@@ -164,7 +202,7 @@ def show_killed(daemon):
 
 def closing():
     title("Not in this version yet")
-    say("Holding requests for a person, the kernel gate that also stops programs which avoid the shim "
+    say("The kernel gate that also stops programs which avoid the shim "
         "(statically linked ones, or those started outside `aicp run`), the dashboard, and anchoring the ledger outside "
         "this host.")
     print()

@@ -7,6 +7,7 @@ an approval is the request that was shown; what is refused or given up never arr
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -79,17 +80,17 @@ def held(daemon, count):
     until(lambda: daemon.api("/api/status")["engine"]["holds"] == count, "%d holds" % count)
 
 
-def decide(daemon, approval, word, expect=0):
-    done = daemon.aicp("approval", word, approval, "--reason", "the lab says so")
-    if done.returncode != expect:
-        raise RuntimeError("aicp approval %s: %s %s%s" % (word, done.returncode, done.stdout, done.stderr))
-    return done.stdout + done.stderr
+def decide(daemon, approval, word):
+    """word: approve or reject."""
+    status, answer = daemon.call("/api/approvals/%s/%s" % (approval, word), {"rationale": "the lab says so"})
+    if status != 200:
+        raise RuntimeError("%s: %d %s" % (word, status, answer))
 
 
 def ends(daemon, approval):
     """How the holds of an approval ended, by its history."""
-    return [entry.get("outcome") for entry in daemon.api("/api/approvals/%s/history" % approval)["decision_history"]
-            if entry.get("outcome")]
+    history = daemon.api("/api/approvals/%s/history" % approval)["decision_history"]
+    return [entry["body"]["outcome"] for entry in history if entry["event_type"] == "hold.ended"]
 
 
 def approved(client, daemon):
@@ -151,6 +152,43 @@ def given_up(client, daemon):
 
 
 # ---- one client is enough for these ---------------------------------------------------------------
+
+
+def client_waits(client, daemon):
+    """What an SDK says of its patience ends the hold before it: one clear answer, and the question stays open."""
+    text = marker()
+    sdk = labclients.Client("openai chat", "openai_sdk.js", "chat", {"LAB_TIMEOUT_MS": "3000"}, sdk=True)
+    begin = time.monotonic()
+    process = start(sdk, ["%s %s" % (WORD, text)], daemon)
+    approval = pending(daemon, text)
+    report = finish(process)[0]
+    took = time.monotonic() - begin
+    if report["status"] != 403 or report["attempts"] != 1 or approval not in report["body"]:
+        return "%s" % report
+    if pending(daemon, text) != approval:
+        return "the question is gone after %.1f s" % took
+    decide(daemon, approval, "approve")
+    report = finish(start(sdk, ["%s %s" % (WORD, text)], daemon))[0]
+    return None if report["status"] == 200 else "the retry did not pass: %s" % report
+
+
+def many(client, daemon):
+    """150 requests of 500 KB at once, every other one approved: each gets its own answer."""
+    mark, texts = wire.mark(), [marker() for _ in range(150)]
+    at_once = labclients.Client("Node 18 fetch", "fetch_many.js", "chat")
+    process = start(at_once, ["%s %s" % (WORD, text) for text in texts], daemon)
+    held(daemon, len(texts))
+    number = {text: i for i, text in enumerate(texts)}
+    for row in daemon.api("/api/approvals/pending?limit=1000")["pending"]:
+        body = daemon.api("/api/approvals/" + row["approval_id"])["content"]["body"]
+        i = next(number[text] for text in texts if text in body)
+        decide(daemon, row["approval_id"], "reject" if i % 2 else "approve")
+    statuses = [report["status"] for report in finish(process)]
+    arrived = set(re.findall(r"marker-[0-9a-f]{32}", "".join(wire.plaintexts(mark).values())))
+    wrong = [i for i in range(150) if statuses[i] != (403 if i % 2 else 200) or (texts[i] in arrived) != (i % 2 == 0)]
+    if wrong:
+        return "wrong are %s; statuses %s" % (wrong, statuses)
+    return None
 
 
 def joined(client, daemon):
@@ -294,12 +332,13 @@ def obligations(client, daemon):
     mark, text = wire.mark(), marker()
     process = start(client, ["%s lab-secret %s" % (WORD, text)], daemon)
     approval = pending(daemon, text)
-    question = daemon.api("/api/approvals/" + approval)
-    shown = json.dumps([question["content"], question["shown"]])
+    record = daemon.api("/api/approvals/" + approval)
+    shown = json.dumps([record["content"], record["shown"]])
+    marked = [piece["text"] for piece in record["shown"] if "lab-holds-word" in piece["policies"]]
     decide(daemon, approval, "approve")
     report = finish(process)[0]
-    if "lab-secret" in shown or "[REDACTED:lab-hides-word]" not in shown:
-        return "shown: " + shown
+    if "lab-secret" in shown or "[REDACTED:lab-hides-word]" not in shown or marked != [WORD]:
+        return "marked %s, shown: %s" % (marked, shown)
     if report["status"] != 200 or wire.reached("lab-secret", mark) or not wire.reached("[REDACTED:lab-hides-word]", mark):
         return "arrived otherwise: %s" % report
     return None
@@ -352,7 +391,8 @@ def main():
         tap.check("%s: held and rejected" % client.name, rejected, client, daemon)
         tap.check("%s: gives up, retry joins" % client.name, given_up, client, daemon)
     client = next(client for client in labclients.ALL if client.name == "requests")
-    for name, check in (("two at once are one question", joined), ("a rejection is not asked again", rejected_once),
+    for name, check in (("150 at once", many), ("the client says how long it waits", client_waits),
+                        ("two at once are one question", joined), ("a rejection is not asked again", rejected_once),
                         ("the first decision counts", decided_twice), ("killed and started again", restarted),
                         ("the engine is killed", engine_killed), ("the ledger is killed", ledger_killed),
                         ("an orderly stop", stopped), ("nobody approves their own", not_your_own),

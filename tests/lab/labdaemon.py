@@ -148,17 +148,24 @@ class Daemon:
     def run_prefix(self):
         return [*self.aicp_command(), "run", "--"]
 
-    def api(self, path):
-        """GET path over the daemon's Unix socket, where root is admin; the answer's JSON."""
+    def call(self, path, body=None):
+        """GET, or POST with a body, over the daemon's Unix socket, where root is admin; (status, the answer's JSON)."""
         connection = http.client.HTTPConnection("localhost", 8642, timeout=20)
         connection.sock = socket.socket(socket.AF_UNIX)
         connection.sock.connect(self.runtime_dir + "/api.sock")
-        connection.request("GET", path)
+        if body is None:
+            connection.request("GET", path)
+        else:
+            connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
         answer = connection.getresponse()
-        text = answer.read()
-        if answer.status != 200:
-            raise RuntimeError("GET %s: %d %s" % (path, answer.status, text))
-        return json.loads(text)
+        return answer.status, json.loads(answer.read())
+
+    def api(self, path):
+        """The JSON that a GET gives; anything but 200 raises."""
+        status, answer = self.call(path)
+        if status != 200:
+            raise RuntimeError("GET %s: %d %s" % (path, status, answer))
+        return answer
 
     def decisions(self):
         """The recorded decisions, at most 1000, oldest first."""

@@ -17,6 +17,8 @@ rc=$?
 ok "the demo ends with 0" [ $rc = 0 ]
 [ $rc = 0 ] || sed 's/^/# /' <<<"$out"
 ok "it shows blocked requests" grep -q 'refused with 403; 0 bytes reached the provider' <<<"$out"
+ok "it shows an approved request" grep -q 'approved: the provider answers' <<<"$out"
+ok "it shows a rejected request" grep -q 'rejected: refused with the reason; it never left' <<<"$out"
 ok "it says what is to come" grep -q 'Not in this version yet' <<<"$out"
 ok "nothing of it is left" same "$before" "$(traces)"
 ok "nor a process" gone_soon "$PWD/drive_demo.py"

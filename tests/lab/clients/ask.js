@@ -58,4 +58,4 @@ function counted() {
 	return count;
 }
 
-module.exports = { CANARY, shape, host: HOSTS[shape]?.[0], path: HOSTS[shape]?.[1], headers, body, report, each, counted };
+module.exports = { CANARY, prompts, shape, host: HOSTS[shape]?.[0], path: HOSTS[shape]?.[1], headers, body, report, each, counted };

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT
-// The official openai package; LAB_STREAM=1 asks for a stream. attempts counts its HTTP requests for the prompt.
+// The official openai package; LAB_STREAM=1 asks for a stream, LAB_TIMEOUT_MS says how long a
+// request waits, which the SDK tells in a header. attempts counts its HTTP requests for the prompt.
 "use strict";
 
 const { OpenAI } = require("openai");
 const ask = require("./ask.js");
 
 const stream = process.env.LAB_STREAM === "1";
+const timing = process.env.LAB_TIMEOUT_MS ? { timeout: Number(process.env.LAB_TIMEOUT_MS) } : {};
 
 async function create(client, prompt) {
 	const messages = [{ role: "user", content: prompt }];
 	const options = stream ? { stream: true, stream_options: { include_usage: true } } : {};
-	if (ask.shape === "responses") return client.responses.create({ model: "gpt-4o-mini", input: prompt, stream });
-	return client.chat.completions.create({ model: "gpt-4o-mini", messages, ...options });
+	if (ask.shape === "responses") return client.responses.create({ model: "gpt-4o-mini", input: prompt, stream }, timing);
+	return client.chat.completions.create({ model: "gpt-4o-mini", messages, ...options }, timing);
 }
 
 async function text(answer) {
