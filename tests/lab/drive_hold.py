@@ -43,7 +43,7 @@ def start(client, prompts, daemon, shape=None):
     """The client under aicp, running; its reports come with finish()."""
     command = [*daemon.run_prefix(), *client.command(), shape or client.shape, *prompts]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            env={**os.environ, **client.env})
+                            env={**os.environ, **client.env}, start_new_session=True)
 
 
 def finish(process):
@@ -133,7 +133,8 @@ def given_up(client, daemon):
     process = start(client, [prompt], daemon)
     approval = pending(daemon, text)
     held(daemon, 1)
-    process.send_signal(signal.SIGKILL)
+    # Some clients of the lab are programs that run the one that asks.
+    os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     held(daemon, 0)
     decide(daemon, approval, "approve")
@@ -391,7 +392,8 @@ def main():
         tap.check("%s: held and rejected" % client.name, rejected, client, daemon)
         tap.check("%s: gives up, retry joins" % client.name, given_up, client, daemon)
     client = next(client for client in labclients.ALL if client.name == "requests")
-    for name, check in (("150 at once", many), ("the client says how long it waits", client_waits),
+    # These are about the daemon: once is enough.
+    for name, check in [] if sys.argv[1] == "1.2" else (("150 at once", many), ("the client says how long it waits", client_waits),
                         ("two at once are one question", joined), ("a rejection is not asked again", rejected_once),
                         ("the first decision counts", decided_twice), ("killed and started again", restarted),
                         ("the engine is killed", engine_killed), ("the ledger is killed", ledger_killed),
@@ -401,15 +403,20 @@ def main():
     tap.ok(daemon.api("/api/approvals/pending")["count"] == 0, "no question is left open")
     tap.ok(daemon.stop() == 0, "the daemon stops in order", daemon.log())
     tap.ok(daemon.aicp("ledger", "verify").returncode == 3, "the ledger is intact")
+    if sys.argv[1] != "1.2":
+        configurations(tap, client)
+    leaked = [text for text in never if wire.reached(text)]
+    tap.ok(not leaked, "none of the %d requests that nobody approved is in the provider's log" % len(never), leaked)
+    return tap.done()
+
+
+def configurations(tap, client):
     daemon = Daemon("expiring", policy=POLICIES, **{"approvals.expiry_seconds": "2"}).start()
     tap.check("a question expires", expired, client, daemon)
     daemon.stop()
     daemon = Daemon("strict", policy=POLICIES, **{"approvals.strict": "true"}).start()
     tap.check("approvals.strict binds root as well", strict, client, daemon)
     daemon.stop()
-    leaked = [text for text in never if wire.reached(text)]
-    tap.ok(not leaked, "none of the %d requests that nobody approved is in the provider's log" % len(never), leaked)
-    return tap.done()
 
 
 if __name__ == "__main__":
