@@ -65,7 +65,8 @@ static void set_phase(struct conn *c, enum conn_phase phase)
 static enum transport_seal put_aside(struct conn *c, const struct link_answer *got)
 {
 	int fd = conn_socket(c);
-	struct hold *hold = fd < 0 ? NULL : hold_new(got->engine, fd, got->wait_ms);
+	struct hold *hold =
+		fd < 0 ? NULL : hold_new(got->engine, fd, conn_reads_itself(c), got->wait_ms);
 	uint8_t *sealed = NULL;
 	size_t n = 0, cap = 0;
 	enum transport_seal r = hold ? seal(c, &sealed, &n, &cap) : TRANSPORT_CANNOT;

@@ -5,6 +5,7 @@
 #include "answer.h"
 #include "arena.h"
 #include "governed.h"
+#include "nudge.h"
 #include "os.h"
 #include "reframe.h"
 
@@ -57,6 +58,11 @@ void conn_pass(struct conn *c, enum aicp_shim_kind kind)
 	set_phase(c, CONN_FLUSH);
 }
 
+bool conn_reads_itself(const struct conn *c)
+{
+	return c->transport.ops->fd(&c->transport) < 0;
+}
+
 void conn_answer(struct conn *c, const uint8_t *p, size_t n)
 {
 	int fd = conn_socket(c);
@@ -68,8 +74,12 @@ void conn_answer(struct conn *c, const uint8_t *p, size_t n)
 	set_phase(c, CONN_ANSWERED);
 	/* The program may be about to wait for the socket; this makes it readable, and tells the
 	 * peer nothing. */
-	if (fd >= 0 && !c->quiet)
-		(void)os_shutdown_read(fd);
+	if (fd < 0 || c->quiet)
+		return;
+	/* Of a hold, its thread has done so. */
+	if (!c->hold && conn_reads_itself(c))
+		nudge_put(fd, c->inode);
+	(void)os_shutdown_read(fd);
 }
 
 void conn_answer_locally(struct conn *c, enum decide_reply reply)

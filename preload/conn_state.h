@@ -64,6 +64,9 @@ _Static_assert(sizeof(struct conn) < CONN_BYTES / 2, "room for a usual request")
 /* The program's socket, checked to be still the same file; -1 when it cannot be told. */
 int conn_socket(struct conn *c);
 
+/* Does the program read its socket itself, and hand what it read to the library? */
+bool conn_reads_itself(const struct conn *c);
+
 /* Room for n more bytes; false over the limit or without memory. */
 bool conn_reserve(struct conn *c, size_t n);
 /* Forgets the request: the next one begins. */

@@ -4,6 +4,7 @@
 #include "arena.h"
 #include "link.h"
 #include "lock.h"
+#include "nudge.h"
 #include "os.h"
 #include "thread.h"
 
@@ -29,6 +30,7 @@ struct hold {
 	_Atomic(bool) given_up;
 	bool done; /* the thread is through with it; under the lock */
 	bool sending;
+	bool nudges;
 	struct own engine, socket; /* duplicates */
 	struct own
 		program; /* the program's own socket; ours may have been closed with all others */
@@ -99,6 +101,8 @@ static void wake_program(struct hold *h)
 {
 	const struct own *own = is_ours(&h->socket) ? &h->socket : &h->program;
 
+	if (h->nudges && is_ours(&h->program))
+		nudge_put(h->program.fd, h->program.inode);
 	if (is_ours(own))
 		(void)os_shutdown_read(own->fd);
 }
@@ -328,7 +332,7 @@ static bool enlist(struct hold *h)
 	return false;
 }
 
-struct hold *hold_new(int engine, int socket, int64_t wait_ms)
+struct hold *hold_new(int engine, int socket, bool nudges, int64_t wait_ms)
 {
 	struct hold *h = arena_map(HOLD_BYTES);
 	bool ok;
@@ -339,6 +343,7 @@ struct hold *hold_new(int engine, int socket, int64_t wait_ms)
 	h->engine = own_of(os_dup_high(engine));
 	h->socket = own_of(os_dup_high(socket));
 	h->program = own_of(socket);
+	h->nudges = nudges;
 	h->deadline_ms = os_now_ms() + wait_ms + GRACE_MS;
 	lock_take(&holds_lock);
 	forget_parent();

@@ -13,15 +13,16 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct hold;
 
 /* Begins to wait: engine is the connection on which the second verdict comes, socket the program's
- * own; both are duplicated. Nothing happens before hold_arm(). NULL: it cannot be waited for (no
- * thread, no descriptors, no memory). */
-struct hold *hold_new(int engine, int socket, int64_t wait_ms);
+ * own; both are duplicated. nudges: the program reads the socket itself (nudge.h). Nothing happens
+ * before hold_arm(). NULL: it cannot be waited for (no thread, no descriptors, no memory). */
+struct hold *hold_new(int engine, int socket, bool nudges, int64_t wait_ms);
 
 /* What to send once it may leave: n bytes at the start of a mapping of the arena of cap, taken
  * over. */

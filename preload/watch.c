@@ -133,6 +133,26 @@ void watch_drop(struct watched *w)
 	end(gone);
 }
 
+void watch_wake(int fd)
+{
+	if ((unsigned)fd >= WATCH_FDS || !enter())
+		return;
+	if (watch_mark(fd) != WATCH_GOVERNED) {
+		noted_pid = os_getpid();
+		set_mark(fd, WATCH_WOKEN);
+	}
+	lock_drop(&watch_lock);
+}
+
+void watch_awake(int fd)
+{
+	if ((unsigned)fd >= WATCH_FDS || !enter())
+		return;
+	if (watch_mark(fd) == WATCH_WOKEN)
+		set_mark(fd, WATCH_TCP);
+	lock_drop(&watch_lock);
+}
+
 void watch_close(int fd)
 {
 	const int pid = watch_mark(fd) == WATCH_NONE ? 0 : os_getpid();

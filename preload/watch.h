@@ -22,6 +22,7 @@ enum watch_mark {
 	WATCH_TCP, /* connected, to any port */
 	WATCH_HTTP, /* connected, to port 80 */
 	WATCH_GOVERNED, /* something hangs on it */
+	WATCH_WOKEN, /* nudge.h */
 };
 
 extern _Atomic(uint8_t) watch_marks[WATCH_FDS];
@@ -51,6 +52,10 @@ bool watch_hang(int fd, struct watched *w);
 /* What hangs on fd, referenced, or NULL. */
 struct watched *watch_take(int fd);
 void watch_drop(struct watched *w);
+
+/* Marks fd as woken, unless something hangs on it; and as it was. */
+void watch_wake(int fd);
+void watch_awake(int fd);
 
 /* fd is about to be closed. */
 void watch_close(int fd);
