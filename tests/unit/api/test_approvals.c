@@ -205,12 +205,12 @@ static void refuses_bad_decisions(void **state)
 			fail_msg("%s: %s", row[i].body, reply.body);
 	}
 	/* 2,049 characters, then 2,048 of three bytes each. */
-	n = (size_t)sprintf(full, "{\"rationale\":\"");
+	n = (size_t)snprintf(full, 64, "{\"rationale\":\"");
 	for (unsigned i = 0; i < 2049; i++)
-		n += (size_t)sprintf(full + n, "\xe2\x82\xac");
-	strcpy(full + n, "\"}");
+		n += (size_t)snprintf(full + n, 8, "\xe2\x82\xac");
+	memcpy(full + n, "\"}", 3);
 	say_as(rig, 0, path_of(1, "/approve"), full, 400);
-	strcpy(full + n - 3, "\"}");
+	memcpy(full + n - 3, "\"}", 3);
 	say_as(rig, 0, path_of(9, "/approve"), full, 404);
 	is(0, "error", "approval_not_found");
 	say_as(rig, 0, "/api/approvals/nosuch/approve", "{\"rationale\":\"x\"}", 404);
