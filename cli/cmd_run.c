@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* As env(1): what fails before the program runs cannot be taken for the program's own code. */
 enum run_exit { RUN_REFUSED = 125, RUN_CANNOT = 126, RUN_NOT_FOUND = 127 };
@@ -87,18 +88,42 @@ static int find_shim(const struct config *config, struct buf *path)
 	return fault ? without_shim(config, (const char *)path->p, shim_fault_text(fault)) : 0;
 }
 
+/* What the shim asks of the file (preload/governed.h), in words; NULL: it will be read. */
+static const char *distrust(const char *file)
+{
+	struct stat st;
+
+	if (lstat(file, &st) < 0)
+		return strerror(errno);
+	if (!S_ISREG(st.st_mode))
+		return "not a regular file";
+	if (st.st_mode & 022)
+		return "others may write it";
+	if (access(file, R_OK) < 0)
+		return strerror(errno);
+	if (st.st_uid == 0 || st.st_uid == geteuid())
+		return NULL;
+	/* How a user namespace shows the host's root. */
+	if (st.st_uid == 65534 &&
+	    strncmp(file, AICP_RUNTIME_DIR_DEFAULT "/", sizeof(AICP_RUNTIME_DIR_DEFAULT)) == 0)
+		return NULL;
+	return "it belongs neither to root nor to you";
+}
+
 /* The file that the daemon keeps for shims: without it the shim governs nothing. */
 static int set_runtime_dir(const struct config *config)
 {
 	char dir[PATH_MAX], file[PATH_MAX + 16];
+	const char *why;
 
 	cmd_runtime_dir(config, dir);
 	snprintf(file, sizeof(file), "%s/%s", dir, AICP_GOVERNED_FILE);
-	if (access(file, R_OK) < 0) {
+	why = distrust(file);
+	if (why) {
 		cmd_fail(
 			"%s: %s; without it the shim governs nothing. Start the daemon (`systemctl "
 			"start aicp`), or name its configuration with -c FILE",
-			file, strerror(errno));
+			file, why);
 		return RUN_REFUSED;
 	}
 	if (setenv("AICP_RUNTIME_DIR", dir, 1) < 0) {

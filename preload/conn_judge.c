@@ -138,6 +138,7 @@ static enum decide_reply ask(struct conn *c, enum aicp_shim_kind kind,
 	enum decide_reply reply;
 	struct link_question q = {
 		.path = governed_socket_path(),
+		.owner = governed_owner(),
 		.timeout_ms = AICP_SHIM_WAIT_MS + (int64_t)(c->n >> 20) * AICP_SHIM_WAIT_MS_PER_MIB,
 		.type = kind == AICP_SHIM_KIND_NONE ? AICP_SHIM_REQUEST : AICP_SHIM_UNREADABLE,
 		.kind = kind,

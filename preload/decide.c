@@ -15,6 +15,7 @@ enum decide_action decide(struct decide_mode mode, enum decide_reply reply)
 		return DECIDE_HOLD;
 	case DECIDE_REPLY_ABSENT:
 	case DECIDE_REPLY_REFUSED:
+	case DECIDE_REPLY_STRANGER:
 	case DECIDE_REPLY_HUNG:
 	case DECIDE_REPLY_GONE:
 	case DECIDE_REPLY_GARBAGE:
@@ -39,6 +40,10 @@ const char *decide_text(enum decide_reply reply)
 	case DECIDE_REPLY_REFUSED:
 		return "this program may not connect to the aicp daemon's shim.sock; "
 		       "allow it in the program's sandbox, or see: aicp doctor";
+	case DECIDE_REPLY_STRANGER:
+		return "who listens at the aicp daemon's shim.sock is neither root nor the owner "
+		       "of "
+		       "its files, and was told nothing; see: aicp doctor";
 	case DECIDE_REPLY_HUNG:
 		return "the aicp daemon did not answer in time; see: aicp status";
 	case DECIDE_REPLY_GONE:

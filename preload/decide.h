@@ -13,6 +13,7 @@ enum decide_reply {
 	DECIDE_REPLY_HOLD, /* people are asked; a second verdict follows */
 	DECIDE_REPLY_ABSENT, /* no socket, or nobody listens */
 	DECIDE_REPLY_REFUSED, /* the socket may not be reached: permissions, a sandbox */
+	DECIDE_REPLY_STRANGER, /* somebody listens there who has no business to */
 	DECIDE_REPLY_HUNG, /* no verdict within AICP_SHIM_WAIT_MS */
 	DECIDE_REPLY_GONE, /* closed without a verdict */
 	DECIDE_REPLY_GARBAGE, /* a verdict that breaks the protocol */

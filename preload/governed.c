@@ -23,6 +23,7 @@ static bool built_in_dir;
 static char file_path[PATH_BYTES_MAX], socket_path[PATH_BYTES_MAX];
 static char *table_text;
 static size_t table_n, table_cap;
+static _Atomic(uint32_t) table_owner;
 static struct stat table_stat; /* of the file that table_text came from */
 
 static void path_of(char *ret_path, const char *dir, const char *name)
@@ -66,6 +67,11 @@ bool governed_active(void)
 		look();
 	lock_drop(&governed_lock);
 	return atomic_load_explicit(&governed_ready, memory_order_relaxed) == 1;
+}
+
+uint32_t governed_owner(void)
+{
+	return atomic_load_explicit(&table_owner, memory_order_relaxed);
 }
 
 const char *governed_socket_path(void)
@@ -137,6 +143,7 @@ static void load(void)
 	arena_unmap(table_text, table_cap);
 	table_text = text;
 	table_n = table_cap = n;
+	atomic_store_explicit(&table_owner, st.st_uid, memory_order_relaxed);
 }
 
 /* Reads the file when it is another one by now; under the lock. */

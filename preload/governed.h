@@ -15,11 +15,16 @@
 
 #include "table.h"
 
+#include <stdint.h>
+
 /* Is host (lower case, no final dot) governed? Costs one fstatat when nothing changed. */
 bool governed_find(const char *host, struct table_entry *ret_entry);
 
 /* Is there a table at all, that is, an aicp that may govern what this process does? */
 bool governed_any(void);
+
+/* Who owns the table in force, as this process sees it; root's without one. */
+uint32_t governed_owner(void);
 
 /* RUNTIME_DIR/shim.sock; NUL-terminated, or empty when the path is too long. */
 const char *governed_socket_path(void);

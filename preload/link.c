@@ -60,6 +60,8 @@ static enum decide_reply reply_of_errno(long r)
 	case EPROTOTYPE:
 	case ENOTSOCK:
 		return DECIDE_REPLY_REFUSED;
+	case EKEYREJECTED:
+		return DECIDE_REPLY_STRANGER;
 	case EAGAIN:
 	case ETIMEDOUT:
 	case EINPROGRESS:
@@ -193,6 +195,18 @@ static long connect_until(int fd, const char *path, int64_t deadline_ms)
 	}
 }
 
+/* Whoever listens will read the request with its credentials, and holds the program's socket: only
+ * those may whose word counts anyway. */
+static long check_peer(int fd, uint32_t owner)
+{
+	uint32_t uid;
+	int r = os_peer_uid(fd, &uid);
+
+	if (r < 0)
+		return r;
+	return uid == 0 || uid == owner || uid == (uint32_t)os_euid() ? 0 : -EKEYREJECTED;
+}
+
 static enum decide_reply talk(int fd, const struct link_question *q, uint8_t *buffer,
 			      struct link_answer *answer)
 {
@@ -201,6 +215,8 @@ static enum decide_reply talk(int fd, const struct link_question *q, uint8_t *bu
 	long r;
 
 	r = connect_until(fd, q->path, deadline_ms);
+	if (r >= 0)
+		r = check_peer(fd, q->owner);
 	if (r < 0)
 		return reply_of_errno(r);
 	if (q->request_n > AICP_SHIM_INLINE_BYTES_MAX) {

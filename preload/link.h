@@ -17,6 +17,8 @@
 
 struct link_question {
 	const char *path; /* of the engine's socket */
+	uint32_t owner; /* of the governed file: who may listen there, besides root and this
+			   process's user */
 	int64_t timeout_ms; /* for everything together */
 	enum aicp_shim_type type; /* AICP_SHIM_REQUEST or AICP_SHIM_UNREADABLE */
 	enum aicp_shim_kind kind;

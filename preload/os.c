@@ -137,6 +137,17 @@ int os_connect_unix(int fd, const char *path, int64_t timeout_ms)
 	return (int)CALL3(SYS_connect, fd, &to, sizeof(to));
 }
 
+int os_peer_uid(int fd, uint32_t *ret_uid)
+{
+	struct ucred peer = {0};
+	socklen_t n = sizeof(peer);
+	int r = (int)CALL5(SYS_getsockopt, fd, SOL_SOCKET, SO_PEERCRED, &peer, &n);
+
+	if (r == 0)
+		*ret_uid = peer.uid;
+	return r;
+}
+
 long os_sendto(int fd, const void *p, size_t n, int flags, const struct sockaddr *to,
 	       socklen_t to_n)
 {

@@ -37,6 +37,8 @@ int os_poll(int fd, short events, int64_t timeout_ms);
  * fd. */
 int os_fd_above_2(int fd);
 int os_socket_seqpacket(void);
+/* The user who made the other end listen. 0 or -errno. */
+int os_peer_uid(int fd, uint32_t *ret_uid);
 int os_connect_unix(int fd, const char *path, int64_t timeout_ms);
 long os_sendto(int fd, const void *p, size_t n, int flags, const struct sockaddr *to,
 	       socklen_t to_n);

@@ -117,6 +117,12 @@ run() { "$aicp" -c "$tmp/aicp.yaml" run "$@"; }
 ok "run: no governed file" gives 125 "$tmp/run/governed" run -- true
 mkdir -p "$tmp/run" "$tmp/bin"
 printf 'aicp-governed\t1\nfail\tclosed\nmode\tenforce\n' >"$tmp/run/governed"
+chmod 666 "$tmp/run/governed"
+ok "run: a governed file that others can write" gives 125 "others may write it" run -- true
+chmod 644 "$tmp/run/governed"
+chown 12345 "$tmp/run/governed"
+ok "run: a governed file of somebody else" gives 125 "neither to root nor to you" run -- true
+chown 0 "$tmp/run/governed"
 ok "run: the program's status" gives 7 "" run -- sh -c 'exit 7'
 ok "run: the program's options are its own" gives 0 "--help --json" run echo --help --json
 ok "run: sees shim and runtime directory" gives 0 "libaicp.so $tmp/run" run -- sh -c 'echo "${LD_PRELOAD##*/} $AICP_RUNTIME_DIR"'

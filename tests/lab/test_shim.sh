@@ -184,6 +184,24 @@ ok "fail open: garbage" passed x-test-GARBAGE
 ok "fail open: hung" passed x-test-HANG
 ok "fail open: a verdict still is obeyed" curl_blocked 443
 stop_engine
+stranger() { # another user's engine, where he could put his socket but not the governed file
+	rm -f "$tmp/run/shim.sock"
+	chmod 777 "$tmp/run"
+	install -m 755 "$engine" "$tmp/stranger"
+	: >"$tmp/stranger.log" && chmod 666 "$tmp/stranger.log"
+	setpriv --reuid 12345 --regid 12345 --clear-groups "$tmp/stranger" "$tmp/run/shim.sock" "$tmp/stranger.log" &
+	local pid=$!
+	pids+=($pid)
+	for _ in $(seq 100); do [ -S "$tmp/run/shim.sock" ] && break; sleep 0.05; done
+	refused fine 'neither root nor the owner' && ! grep bytes= "$tmp/stranger.log"
+	local rc=$?
+	kill $pid
+	chmod 755 "$tmp/run"
+	rm -f "$tmp/run/shim.sock"
+	return $rc
+}
+govern closed enforce
+ok "fail closed: somebody else listens, and is told nothing" stranger
 govern closed monitor
 ok "monitor: nobody listens" passed fine
 govern closed enforce

@@ -428,6 +428,7 @@ static const struct {
 } calls[] = {
 	{"socket", SYS_socket, 403, 403, false},
 	{"connect", SYS_connect, 403, 403, false},
+	{"getsockopt", SYS_getsockopt, 403, 403, false},
 	{"sendmsg", SYS_sendmsg, 403, 403, false},
 	{"recvmsg", SYS_recvmsg, 403, 403, false},
 	{"memfd_create", SYS_memfd_create, 200, 403, false},
