@@ -39,7 +39,10 @@ def wrong_refusal(client, report, *words):
     if client.sdk and (report["class"] != "PermissionDeniedError" or report["attempts"] != 1):
         return "not one attempt that ended in PermissionDeniedError: %s" % report
     body = json.loads(report["body"])
-    if client.shape == "messages":
+    if client.shape == "ollama":
+        # The SDK has taken the outer object off.
+        message = body if isinstance(body, str) else body["error"]
+    elif client.shape == "messages":
         if body.get("type") != "error" or body["error"].get("type") != "permission_error":
             return "not Anthropic's error shape: %s" % body
         message = body["error"]["message"]
@@ -115,9 +118,9 @@ def daemon_gone(client, daemon):
     return wrong_refusal(client, report, "aicp") or wrong_counts(mark, 0, text)
 
 
-def ungoverned(client, daemon):
+def ungoverned(client, daemon, shape="plain"):
     mark, text = wire.mark(), marker()
-    report = client.run([FORBIDDEN + " " + text], daemon.run_prefix(), shape="plain")[0]
+    report = client.run([FORBIDDEN + " " + text], daemon.run_prefix(), shape=shape)[0]
     return wrong_counts(mark, 1, text) or (None if report["status"] == 200 else report)
 
 

@@ -39,6 +39,24 @@ class Client:
 
 
 STREAM = {"LAB_STREAM": "1"}
+# In clear, to a server on this machine.
+AT_OLLAMA = {"OPENAI_BASE_URL": "http://localhost:11434/v1"}
+CLEAR = [
+    Client("curl", "curl.py", "ollama"),
+    Client("requests", "requests_session.py", "ollama"),
+    Client("httpx sync", "httpx_sync.py", "ollama"),
+    Client("httpx async", "httpx_async.py", "ollama"),
+    Client("aiohttp", "aiohttp_session.py", "ollama"),
+    Client("urllib", "urllib_open.py", "ollama"),
+    Client("wget", "wget.py", "ollama"),
+    Client("pycurl", "pycurl_easy.py", "ollama"),
+    Client("Node 18 http", "https_agent.js", "ollama"),
+    Client("Node 18 fetch", "fetch.js", "ollama"),
+    Client("ollama", "ollama_sdk.js", "ollama"),
+    Client("ollama stream", "ollama_sdk.js", "ollama", STREAM),
+    Client("openai", "openai_sdk.js", "ollama", AT_OLLAMA, sdk=True),
+    Client("openai stream", "openai_sdk.js", "ollama", {**AT_OLLAMA, **STREAM}, sdk=True),
+]
 ALL = [
     Client("curl HTTP/1.1", "curl.py", "chat", {"LAB_CURL_ARGS": "--http1.1"}),
     Client("curl offering h2", "curl.py", "messages", {"LAB_CURL_ARGS": "--http2"}),

@@ -18,7 +18,8 @@ is JSON lines, each with "conn" (a number per TCP connection) and "event":
   unreadable error                        what came was no HTTP; the connection is given up
   close    raw, app_data, plain, reset    totals; app_data counts the bytes of "data" records
 
-Options: --tls 1.2|1.3|any, --alpn h2 (prefer HTTP/2 where the client offers it; else http/1.1 alone).
+Options: --tls 1.2|1.3|any, --alpn h2 (prefer HTTP/2 where the client offers it; else http/1.1 alone). --clear NAME: no
+TLS, the answers of that host, on 127.0.0.1 alone; "raw" and "plain" are the same bytes then, and "app_data" counts them.
 """
 
 import argparse
@@ -159,6 +160,28 @@ class Connection:
         self.flush()
 
 
+class ClearConnection(Connection):
+    """The same without TLS."""
+
+    def __init__(self, number, sock, host, log):
+        self.number, self.sock, self.host = number, sock, host
+        self.log = lambda event, **fields: log.write(number, event, **fields)
+        self.totals = {"raw": 0, "app_data": 0, "plain": 0}
+
+    def serve(self):
+        http = provider_http.speaker(None, self.host, self.log)
+        while not http.finished:
+            data = self.sock.recv(RECV_BYTES)
+            if not data:
+                break
+            for total in self.totals:
+                self.totals[total] += len(data)
+            self.log("raw", bytes=len(data))
+            self.log("plain", bytes=len(data), text=data.decode("latin-1"))
+            for answer in http.feed(data):
+                self.sock.sendall(answer)
+
+
 def tls_context(args):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(args.cert, args.key)
@@ -177,16 +200,18 @@ def tls_context(args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--log", required=True)
-    parser.add_argument("--cert", required=True)
-    parser.add_argument("--key", required=True)
+    parser.add_argument("--cert")
+    parser.add_argument("--key")
+    parser.add_argument("--clear", metavar="NAME")
     parser.add_argument("--ready", help="file made once connections are accepted")
     parser.add_argument("--port", type=int, default=443)
     parser.add_argument("--tls", choices=["1.2", "1.3", "any"], default="any")
     parser.add_argument("--alpn", choices=["h2", "http/1.1"], default="http/1.1")
     args = parser.parse_args()
 
-    context, log = tls_context(args), Log(args.log)
-    listener = socket.create_server(("0.0.0.0", args.port), backlog=128)
+    kind, below = (ClearConnection, args.clear) if args.clear else (Connection, tls_context(args))
+    log = Log(args.log)
+    listener = socket.create_server(("127.0.0.1" if args.clear else "0.0.0.0", args.port), backlog=128)
     if args.ready:
         open(args.ready, "w").close()
     number = 0
@@ -195,7 +220,7 @@ def main():
         number += 1
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         log.write(number, "open", peer="%s:%d" % peer, local="%s:%d" % sock.getsockname())
-        connection = Connection(number, sock, context, log)
+        connection = kind(number, sock, below, log)
         threading.Thread(target=connection.run, daemon=True).start()
 
 

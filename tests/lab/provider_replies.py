@@ -23,7 +23,7 @@ class Reply:
 
 
 def reply(host, method, path, body):
-    """The Reply to one request; host is the name of the TLS handshake."""
+    """The Reply to one request; host is the name of the TLS handshake, or what the stand-in is told to be."""
     path, _, query = path.partition("?")
     if host == "api.openai.com":
         return openai(method, path, body)
@@ -287,6 +287,8 @@ def bedrock(method, path, body):
 
 
 def ollama(method, path, body):
+    if path == "/v1/chat/completions":
+        return openai(method, path, body)
     if method != "POST" or path != "/api/chat":
         return json_reply(404, {"error": "not found"})
     try:

@@ -8,6 +8,8 @@ const HOSTS = {
 	responses: ["api.openai.com", "/v1/responses"],
 	messages: ["api.anthropic.com", "/v1/messages"],
 	plain: ["example.org", "/anything"],
+	ollama: ["localhost:11434", "/api/chat"],
+	local: ["localhost:11435", "/anything"],
 };
 
 const [shape, ...prompts] = process.argv.slice(2);
@@ -27,6 +29,8 @@ function body(prompt) {
 			responses: { model: "gpt-4o-mini", input: prompt },
 			messages: { model: "claude-sonnet-4-6", max_tokens: 64, messages },
 			plain: { text: prompt },
+			ollama: { model: "llama3.2", messages, stream: false },
+			local: { text: prompt },
 		}[shape],
 	);
 }
@@ -58,4 +62,7 @@ function counted() {
 	return count;
 }
 
-module.exports = { CANARY, prompts, shape, host: HOSTS[shape]?.[0], path: HOSTS[shape]?.[1], headers, body, report, each, counted };
+const clear = shape === "ollama" || shape === "local";
+const url = (clear ? "http://" : "https://") + (HOSTS[shape] ?? []).join("");
+
+module.exports = { CANARY, prompts, shape, clear, url, headers, body, report, each, counted };

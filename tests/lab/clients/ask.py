@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What every Python client of the lab asks and how it reports: one JSON line per prompt.
 
-Arguments: SHAPE PROMPT..., where SHAPE is chat (OpenAI chat completions), responses, messages (Anthropic) or plain (a
-host that nobody governs). All prompts go one after another through one session of the client, so that it may keep its
+Arguments: SHAPE PROMPT..., where SHAPE is chat (OpenAI chat completions), responses, messages (Anthropic), ollama (on this
+machine, in clear), plain or local (a host, and a port of this machine, that nobody governs). All prompts go one after another through one session of the client, so that it may keep its
 connection alive. The line: status (HTTP status or null), class and message of the exception, body (its start).
 """
 
@@ -17,6 +17,8 @@ SHAPES = {
     "responses": ("api.openai.com", "/v1/responses"),
     "messages": ("api.anthropic.com", "/v1/messages"),
     "plain": ("example.org", "/anything"),
+    "ollama": ("localhost:11434", "/api/chat"),
+    "local": ("localhost:11435", "/anything"),
 }
 
 
@@ -26,7 +28,7 @@ def arguments():
 
 
 def url(shape):
-    return "https://%s%s" % SHAPES[shape]
+    return ("http" if shape in ("ollama", "local") else "https") + "://%s%s" % SHAPES[shape]
 
 
 def headers(shape):
@@ -46,6 +48,8 @@ def body(shape, prompt):
         "responses": {"model": "gpt-4o-mini", "input": prompt},
         "messages": {"model": "claude-sonnet-4-6", "max_tokens": 64, "messages": messages},
         "plain": {"text": prompt},
+        "ollama": {"model": "llama3.2", "messages": messages, "stream": False},
+        "local": {"text": prompt},
     }
     return json.dumps(bodies[shape]).encode()
 

@@ -8,7 +8,7 @@ ask.each(async (prompt) => {
 	try {
 		const signal = AbortSignal.timeout(20000);
 		const options = { method: "POST", headers: ask.headers(), body: ask.body(prompt), signal };
-		const answer = await fetch("https://" + ask.host + ask.path, options);
+		const answer = await fetch(ask.url, options);
 		ask.report(answer.status, await answer.text());
 	} catch (error) {
 		ask.report(null, "", error.cause ?? error);

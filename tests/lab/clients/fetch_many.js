@@ -9,7 +9,7 @@ const PADDING = " " + "x".repeat(500000);
 
 async function one(prompt) {
 	try {
-		const answer = await fetch("https://" + ask.host + ask.path, {
+		const answer = await fetch(ask.url, {
 			method: "POST",
 			headers: ask.headers(),
 			body: ask.body(prompt + PADDING),

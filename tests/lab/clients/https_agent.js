@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Node's https module with one keep-alive agent.
+// Node's https module, or http for what is in clear, with one keep-alive agent.
 "use strict";
 
-const https = require("https");
 const ask = require("./ask.js");
+const http = require(ask.clear ? "http" : "https");
 
-const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
 
 function post(prompt) {
 	return new Promise((resolve) => {
-		const options = { host: ask.host, path: ask.path, method: "POST", headers: ask.headers(), agent, timeout: 20000 };
-		const request = https.request(options, (answer) => {
+		const options = { method: "POST", headers: ask.headers(), agent, timeout: 20000 };
+		const request = http.request(ask.url, options, (answer) => {
 			let text = "";
 			answer.on("data", (piece) => (text += piece));
 			answer.on("end", () => resolve(ask.report(answer.statusCode, text)));
