@@ -44,5 +44,5 @@ $(B)/unit/preload/test_gnutls: private EXTRA_LDFLAGS += -lgnutls
 build/shim/%: tests/lab/shim/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -Wall -Wextra $(WERROR) -Iinclude -O1 -g -MMD -MP -o $@ $< -lssl -lcrypto -lpthread
-check: build/shim/fake_engine build/shim/client build/shim/held build/shim/clear build/shim/hostile build/shim/two_libraries build/shim/differential
+check: build/shim/fake_engine build/shim/client build/shim/held build/shim/witnessed build/shim/clear build/shim/hostile build/shim/two_libraries build/shim/differential
 -include $(wildcard build/shim/*.d build/release/preload/*.d build/release/*.d)

@@ -346,6 +346,29 @@ static struct conn_result read_pieces(struct clear *c, const struct clear_call *
 	return done ? (struct conn_result){.outcome = CONN_DONE, .n = done} : result;
 }
 
+/* The socket gave r bytes, into as many pieces as they fill. */
+static void did_receive(struct clear *c, const struct clear_call *call, ssize_t r)
+{
+	size_t left = (size_t)r;
+
+	for (size_t i = 0; i < call->v_n && left; i++) {
+		const struct iovec *piece = &call->v[i];
+		size_t n = piece->iov_len < left ? piece->iov_len : left;
+
+		/* TCP throws these away and fills nothing. */
+		conn_did_read(c->conn, call->flags & MSG_TRUNC ? NULL : piece->iov_base, n);
+		left -= n;
+	}
+}
+
+static bool wants_bytes(const struct clear_call *call)
+{
+	for (size_t i = 0; i < call->v_n; i++)
+		if (call->v[i].iov_len)
+			return true;
+	return false;
+}
+
 static ssize_t receive_governed(struct clear *c, const struct clear_call *call)
 {
 	const int saved = errno;
@@ -361,7 +384,9 @@ static ssize_t receive_governed(struct clear *c, const struct clear_call *call)
 		if (r <= 0 && conn_pending(c->conn))
 			result = read_pieces(c, call);
 		else if (r > 0 && !(call->flags & MSG_PEEK))
-			conn_did_read(c->conn);
+			did_receive(c, call, r);
+		else if (r == 0 && conn_wants_end(c->conn) && wants_bytes(call))
+			conn_did_end(c->conn);
 		if (result.outcome == CONN_USE_REAL)
 			return r;
 	}

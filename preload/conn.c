@@ -13,6 +13,7 @@
 void conn_end(struct conn *c)
 {
 	conn_let_go(c);
+	witness_end(&c->witness, false);
 	if (c->big)
 		arena_unmap(c->bytes, c->cap);
 	arena_unmap(c, CONN_BYTES);
@@ -142,8 +143,26 @@ size_t conn_pending(struct conn *c)
 	return c->queue_n - c->queue_at;
 }
 
-void conn_did_read(struct conn *c)
+/* Also while another thread writes: takes no lock that it would have to wait for. */
+void conn_did_read(struct conn *c, const void *p, size_t n)
 {
+	/* A read that began during a hold: what it got is the response already. */
+	if (atomic_load_explicit(&c->phase, memory_order_acquire) == CONN_HELD &&
+	    lock_try(&c->lock)) {
+		conn_settle(c);
+		lock_drop(&c->lock);
+	}
 	if (atomic_load_explicit(&c->awaiting, memory_order_relaxed))
 		atomic_store_explicit(&c->awaiting, false, memory_order_relaxed);
+	witness_tell(&c->witness, p, n);
+}
+
+bool conn_wants_end(const struct conn *c)
+{
+	return witness_is_on(&c->witness);
+}
+
+void conn_did_end(struct conn *c)
+{
+	witness_end(&c->witness, true);
 }

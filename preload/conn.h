@@ -62,9 +62,15 @@ struct conn_result {
 struct conn_result conn_write(struct conn *c, const void *p, size_t n);
 /* A write that was blocked comes again without its bytes (GnuTLS). _DONE, _FAILED or _NEVER. */
 struct conn_result conn_retry(struct conn *c);
-/* _USE_REAL or _DONE or _FAILED. After a real read that got something, call conn_did_read(). */
+/* _USE_REAL or _DONE or _FAILED. */
 struct conn_result conn_read(struct conn *c, void *p, size_t n, bool peek);
-void conn_did_read(struct conn *c);
+/* To be called after a real read that got p[0..n), and was no peek. p NULL: nobody has the bytes.
+ */
+void conn_did_read(struct conn *c, const void *p, size_t n);
+/* Is it worth knowing that the server has ended the stream in good order? Then conn_did_end() when
+ * a real read found that out. */
+bool conn_wants_end(const struct conn *c);
+void conn_did_end(struct conn *c);
 /* Bytes of our own that a read would return now. */
 size_t conn_pending(struct conn *c);
 /* A way to send that cannot be judged (early data, sendfile): may it be used? */

@@ -85,7 +85,7 @@ static enum transport_seal put_aside(struct conn *c, const struct link_answer *g
 }
 
 /* In the program's own write, which a program with a blocking socket expects to take its time. */
-static void wait_here(struct conn *c, const struct link_answer *got)
+static void wait_here(struct conn *c, struct link_answer *got)
 {
 	const int64_t deadline_ms = os_now_ms() + got->wait_ms + GRACE_MS;
 	struct link_answer second = {.body = -1, .engine = -1};
@@ -96,6 +96,7 @@ static void wait_here(struct conn *c, const struct link_answer *got)
 		(void)os_poll(got->engine, POLLIN, left);
 		reply = link_second(got->engine, c->verdict, &second);
 	}
+	got->witness = reply == DECIDE_REPLY_PASS && second.witness;
 	if (reply == DECIDE_REPLY_PASS)
 		conn_pass(c, AICP_SHIM_KIND_NONE);
 	else if (reply == DECIDE_REPLY_ANSWER)
@@ -105,7 +106,7 @@ static void wait_here(struct conn *c, const struct link_answer *got)
 								  : DECIDE_REPLY_GONE);
 }
 
-void conn_hold(struct conn *c, const struct link_answer *got)
+void conn_hold(struct conn *c, struct link_answer *got)
 {
 	int fd;
 
@@ -136,6 +137,8 @@ void conn_settle(struct conn *c)
 	case HOLD_WAITING:
 		return;
 	case HOLD_RELEASED:
+		if (hold_engine(c->hold) >= 0)
+			witness_begin(&c->witness, hold_engine(c->hold));
 		conn_let_go(c);
 		set_phase(c, CONN_COLLECT);
 		return;

@@ -343,7 +343,7 @@ static struct conn_result read_once(struct conn *c, void *p, size_t n, bool peek
 
 		if (r <= 0)
 			return failure(r);
-		conn_did_read(c);
+		conn_did_read(c, c->early, c->interim_n);
 		return serve(c, p, n, peek);
 	}
 	return use_real();

@@ -167,6 +167,7 @@ void conn_judge(struct conn *c, enum aicp_shim_kind kind)
 	struct link_answer got = {.body = -1, .engine = -1};
 	enum decide_reply reply;
 
+	witness_end(&c->witness, false);
 	/* The operator may have taken the host out of the table since. */
 	if (!governed_find(c->host, &c->entry)) {
 		conn_pass(c, kind);
@@ -202,6 +203,8 @@ void conn_judge(struct conn *c, enum aicp_shim_kind kind)
 		conn_answer_locally(c, reply);
 		break;
 	}
+	if (got.witness && atomic_load_explicit(&c->phase, memory_order_relaxed) == CONN_FLUSH)
+		witness_begin(&c->witness, got.engine);
 	if (got.body >= 0)
 		(void)os_close(got.body);
 	if (got.engine >= 0)

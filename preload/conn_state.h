@@ -9,6 +9,7 @@
 #include "lock.h"
 #include "table.h"
 #include "transport.h"
+#include "witness.h"
 
 enum conn_phase {
 	CONN_COLLECT, /* swallowing a request, or between two */
@@ -44,6 +45,7 @@ struct conn {
 	size_t interim_n; /* of it, so far in early */
 
 	struct hold *hold; /* with CONN_HELD; its answer may be what is queued */
+	struct witness witness; /* of the response to what was sent last */
 	bool quiet; /* the socket is somebody else's business too: leave it as it is */
 
 	char host[AICP_HOST_BYTES_MAX + 1];
@@ -81,7 +83,7 @@ void conn_answer(struct conn *c, const uint8_t *p, size_t n);
 void conn_answer_locally(struct conn *c, enum decide_reply reply);
 
 /* The first verdict was to wait for people. */
-void conn_hold(struct conn *c, const struct link_answer *got);
+void conn_hold(struct conn *c, struct link_answer *got);
 /* With CONN_HELD: what became of it is what the connection is in now. */
 void conn_settle(struct conn *c);
 /* The program writes while it waits. */

@@ -6,6 +6,7 @@
 #include "lock.h"
 #include "nudge.h"
 #include "os.h"
+#include "own.h"
 #include "thread.h"
 
 #include <stdatomic.h>
@@ -16,13 +17,6 @@
 /* A program may close the descriptor that wakes the thread: it looks by itself this often. */
 #define LOOK_MS 250
 
-/* A descriptor of ours in a program that may close it, or put something else under its number. */
-struct own {
-	int fd;
-	dev_t device;
-	ino_t inode;
-};
-
 struct hold {
 	struct hold *next;
 	int pid; /* of the process that waits */
@@ -31,6 +25,7 @@ struct hold {
 	bool done; /* the thread is through with it; under the lock */
 	bool sending;
 	bool nudges;
+	bool witness; /* the engine wants to hear of the response, on the same connection */
 	struct own engine, socket; /* duplicates */
 	struct own
 		program; /* the program's own socket; ours may have been closed with all others */
@@ -52,44 +47,20 @@ static int holds_pid;
 static bool thread_runs;
 static struct own wake = {.fd = -1};
 
-/* ---- descriptors ---- */
-
-static struct own own_of(int fd)
-{
-	struct own own = {.fd = fd};
-	struct stat st;
-
-	if (fd < 0 || os_stat(fd, "", &st) < 0)
-		return (struct own){.fd = -1};
-	own.device = st.st_dev;
-	own.inode = st.st_ino;
-	return own;
-}
-
-static bool is_ours(const struct own *own)
-{
-	struct stat st;
-
-	return own->fd >= 0 && os_stat(own->fd, "", &st) == 0 && st.st_dev == own->device &&
-	       st.st_ino == own->inode;
-}
-
-static void own_close(struct own *own)
-{
-	if (is_ours(own))
-		(void)os_close(own->fd);
-	own->fd = -1;
-}
-
 static void wake_thread(void)
 {
 	const uint64_t one = 1;
 
-	if (is_ours(&wake))
+	if (own_is_ours(&wake))
 		(void)os_write(wake.fd, &one, sizeof(one));
 }
 
 /* ---- one hold, in the thread ---- */
+
+static enum hold_outcome outcome_of(const struct hold *h)
+{
+	return (enum hold_outcome)atomic_load_explicit(&h->outcome, memory_order_acquire);
+}
 
 static void set_outcome(struct hold *h, enum hold_outcome outcome)
 {
@@ -99,11 +70,11 @@ static void set_outcome(struct hold *h, enum hold_outcome outcome)
 /* The program waits for its socket: this makes it readable, and tells the peer nothing. */
 static void wake_program(struct hold *h)
 {
-	const struct own *own = is_ours(&h->socket) ? &h->socket : &h->program;
+	const struct own *own = own_is_ours(&h->socket) ? &h->socket : &h->program;
 
-	if (h->nudges && is_ours(&h->program))
+	if (h->nudges && own_is_ours(&h->program))
 		nudge_put(h->program.fd, h->program.inode);
-	if (is_ours(own))
+	if (own_is_ours(own))
 		(void)os_shutdown_read(own->fd);
 }
 
@@ -133,7 +104,7 @@ static bool send_more(struct hold *h)
 	while (h->sent < h->n) {
 		long r;
 
-		if (!is_ours(&h->socket)) {
+		if (!own_is_ours(&h->socket)) {
 			set_outcome(h, HOLD_BROKEN);
 			return true;
 		}
@@ -157,13 +128,14 @@ static bool hear(struct hold *h, uint8_t *buffer)
 {
 	struct link_answer got = {.n = 0};
 
-	if (!is_ours(&h->engine))
+	if (!own_is_ours(&h->engine))
 		return lose(h);
 	switch (link_second(h->engine.fd, buffer, &got)) {
 	case DECIDE_REPLY_HOLD:
 		return os_now_ms() > h->deadline_ms ? lose(h) : false;
 	case DECIDE_REPLY_PASS:
 		h->sending = true;
+		h->witness = got.witness;
 		return send_more(h);
 	case DECIDE_REPLY_ANSWER:
 		return answer(h, buffer + sizeof(struct aicp_shim_verdict), got.n);
@@ -192,17 +164,20 @@ static bool step(struct hold *h, short socket, uint8_t *buffer)
 
 static void hold_free(struct hold *h)
 {
+	own_close(&h->engine);
 	arena_unmap(h->sealed, h->cap);
 	arena_unmap(h->answer, h->answer_cap);
 	arena_unmap(h, HOLD_BYTES);
 }
 
-/* The engine sees the end of its connection also where a child has a copy of it. */
 static void finish(struct hold *h)
 {
-	if (is_ours(&h->engine))
-		(void)os_shutdown(h->engine.fd, SHUT_RDWR);
-	own_close(&h->engine);
+	/* The engine sees the end of its connection also where a child has a copy of it. */
+	if (!(h->witness && outcome_of(h) == HOLD_RELEASED)) {
+		if (own_is_ours(&h->engine))
+			(void)os_shutdown(h->engine.fd, SHUT_RDWR);
+		own_close(&h->engine);
+	}
 	own_close(&h->socket);
 	h->done = true;
 	if (atomic_load_explicit(&h->given_up, memory_order_acquire))
@@ -251,7 +226,7 @@ static void drain_wake(void)
 {
 	uint64_t count;
 
-	if (is_ours(&wake))
+	if (own_is_ours(&wake))
 		(void)os_read(wake.fd, &count, sizeof(count));
 }
 
@@ -369,24 +344,29 @@ void hold_arm(struct hold *h, uint8_t *sealed, size_t n, size_t cap)
 
 enum hold_outcome hold_look(const struct hold *h, const uint8_t **ret_answer, size_t *ret_n)
 {
-	enum hold_outcome outcome =
-		(enum hold_outcome)atomic_load_explicit(&h->outcome, memory_order_acquire);
+	enum hold_outcome outcome = outcome_of(h);
 
 	if (outcome == HOLD_WAITING && h->pid != os_getpid())
 		return HOLD_FOREIGN;
-	if (outcome == HOLD_WAITING) {
+	if (outcome == HOLD_WAITING && !lock_mine(&holds_lock)) {
 		/* The thread says how it went in the step in which it sends: who has read the
 		 * response already finds that step done here. */
 		lock_take(&holds_lock);
 		lock_drop(&holds_lock);
-		outcome =
-			(enum hold_outcome)atomic_load_explicit(&h->outcome, memory_order_acquire);
+		outcome = outcome_of(h);
 	}
 	if (outcome == HOLD_ANSWERED) {
 		*ret_answer = h->answer;
 		*ret_n = h->answer_n;
 	}
 	return outcome;
+}
+
+int hold_engine(const struct hold *h)
+{
+	bool mine = h->witness && h->pid == os_getpid() && own_is_ours(&h->engine);
+
+	return mine ? h->engine.fd : -1;
 }
 
 void hold_end(struct hold *h)

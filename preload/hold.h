@@ -40,6 +40,10 @@ enum hold_outcome {
 /* How far it is. ret_answer is set with _ANSWERED, valid until hold_end(). */
 enum hold_outcome hold_look(const struct hold *hold, const uint8_t **ret_answer, size_t *ret_n);
 
+/* With _RELEASED: the connection to the engine on which the response is to be told, until
+ * hold_end(); or -1. */
+int hold_engine(const struct hold *hold);
+
 /* Whoever began it is done with it; one that still waits is given up, and sends nothing any more.
  */
 void hold_end(struct hold *hold);

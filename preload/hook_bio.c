@@ -139,6 +139,16 @@ static int with_read_ex(struct reading *rd)
 	return rd->real->BIO_read_ex(rd->b, rd->p, rd->n, &rd->got);
 }
 
+/* Looks at one word of the object, and changes nothing that the program may ask for. */
+static void did_read(const struct reading *rd, const struct below *below, struct conn *c, int r)
+{
+	if (r > 0)
+		conn_did_read(c, rd->p, rd->got);
+	else if (conn_wants_end(c) &&
+		 below->ssl_real->SSL_get_shutdown(below->ssl) & OPENSSL_RECEIVED_SHUTDOWN)
+		conn_did_end(c);
+}
+
 /* As in hook_ssl.c: what ends a wait may be a refusal that is there to be read. */
 static int read_governed(struct reading *rd, const struct below *below,
 			 int (*read_real)(struct reading *))
@@ -155,8 +165,8 @@ static int read_governed(struct reading *rd, const struct below *below,
 		if (r > 0 || !conn_is_governed(c) || !conn_pending(c)) {
 			if (real->ERR_clear_last_mark)
 				(void)real->ERR_clear_last_mark();
-			if (r > 0 && conn_is_governed(c))
-				conn_did_read(c);
+			if (conn_is_governed(c))
+				did_read(rd, below, c, r);
 			return r;
 		}
 		(void)real->ERR_pop_to_mark();

@@ -250,7 +250,10 @@ static ssize_t read_governed(struct gnutls_note *note, void *p, size_t n)
 			return answer(result);
 	}
 	if (r > 0 && conn_is_governed(note->conn))
-		conn_did_read(note->conn);
+		conn_did_read(note->conn, p, (size_t)r);
+	/* 0 is the end in good order; any other has a code of its own. */
+	if (r == 0 && n && conn_is_governed(note->conn) && conn_wants_end(note->conn))
+		conn_did_end(note->conn);
 	return r;
 }
 

@@ -187,10 +187,14 @@ static struct conn_result read_governed(struct conn *c, struct reading *rd,
 	} else if (rd->real->ERR_clear_last_mark) {
 		(void)rd->real->ERR_clear_last_mark();
 	}
-	if (result.r <= 0)
+	if (result.r <= 0) {
+		if (conn_is_governed(c) && conn_wants_end(c) &&
+		    rd->real->SSL_get_shutdown(rd->ssl) & OPENSSL_RECEIVED_SHUTDOWN)
+			conn_did_end(c);
 		return result;
+	}
 	if (!rd->peek && conn_is_governed(c))
-		conn_did_read(c);
+		conn_did_read(c, rd->buf, rd->n);
 	return (struct conn_result){.outcome = CONN_DONE, .n = rd->n};
 }
 

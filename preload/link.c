@@ -29,14 +29,16 @@ enum decide_reply link_read_verdict(const uint8_t *message, size_t n, struct lin
 		return DECIDE_REPLY_GARBAGE;
 	answer->n = v.answer_bytes;
 	answer->body_n = v.body_bytes;
-	answer->wait_ms = v.extra;
+	answer->wait_ms = v.action == AICP_SHIM_HOLD ? v.extra : 0;
+	answer->witness = false;
 	switch (v.action) {
 	case AICP_SHIM_PASS:
-		return v.answer_bytes || v.body_bytes || v.extra ? DECIDE_REPLY_GARBAGE
-								 : DECIDE_REPLY_PASS;
 	case AICP_SHIM_REWRITE:
-		return v.answer_bytes || !v.body_bytes || v.extra ? DECIDE_REPLY_GARBAGE
-								  : DECIDE_REPLY_REWRITE;
+		if (v.answer_bytes || !v.body_bytes != (v.action == AICP_SHIM_PASS) ||
+		    v.extra & ~(uint32_t)AICP_SHIM_V_WITNESS)
+			return DECIDE_REPLY_GARBAGE;
+		answer->witness = v.extra & AICP_SHIM_V_WITNESS;
+		return v.action == AICP_SHIM_PASS ? DECIDE_REPLY_PASS : DECIDE_REPLY_REWRITE;
 	case AICP_SHIM_ANSWER:
 		return v.body_bytes || v.extra || !is_answer(&v, bytes) ? DECIDE_REPLY_GARBAGE
 									: DECIDE_REPLY_ANSWER;
@@ -84,7 +86,7 @@ static long ask(int fd, const struct link_question *q, int memfd)
 		.type = (uint16_t)q->type,
 		.flags = (q->socket >= 0 ? AICP_SHIM_F_SOCKET : 0u) |
 			 (memfd >= 0 ? AICP_SHIM_F_MEMFD : 0u) | AICP_SHIM_F_CAN_HOLD |
-			 (q->clear ? AICP_SHIM_F_CLEAR : 0u),
+			 AICP_SHIM_F_CAN_WITNESS | (q->clear ? AICP_SHIM_F_CLEAR : 0u),
 		.kind = (uint32_t)q->kind,
 		.host_bytes = (uint32_t)strlen(q->host),
 		.request_bytes = (uint32_t)q->request_n,
@@ -279,7 +281,8 @@ enum decide_reply link_ask(const struct link_question *question, uint8_t *buffer
 	if (fd < 0)
 		return reply_of_errno(fd);
 	reply = check_body(talk(fd, question, buffer, &answer), &answer);
-	if (reply == DECIDE_REPLY_HOLD)
+	answer.witness &= reply == DECIDE_REPLY_PASS || reply == DECIDE_REPLY_REWRITE;
+	if (reply == DECIDE_REPLY_HOLD || answer.witness)
 		answer.engine = fd;
 	else
 		(void)os_close(fd);

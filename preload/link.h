@@ -3,7 +3,8 @@
  * Asks the engine about one request, over one connection (docs/PROTOCOL.md section 1).
  *
  * A connection per request: no long-lived descriptor that a fork would share, or that a program
- * closing all its files would take away. Nothing here outlives the call.
+ * closing all its files would take away. Nothing here outlives the call, but for the connection
+ * that it may hand out.
  */
 #pragma once
 
@@ -39,8 +40,9 @@ struct link_answer {
 	size_t body_n;
 	int body; /* with _REWRITE, perhaps with _HOLD: a descriptor to read the new body from,
 		   * which the caller closes; else -1 */
-	int engine; /* with _HOLD: the connection on which the second verdict comes, to be closed by
-		     * the caller; else -1 */
+	int engine; /* with _HOLD: the connection on which the second verdict comes; with witness
+		     * the one on which the response is told; to be closed by the caller; else -1 */
+	bool witness; /* with _PASS and _REWRITE: the engine wants to hear of the response */
 	int64_t wait_ms; /* with _HOLD: how long it may take */
 };
 

@@ -11,7 +11,6 @@
 #define EX_INDEX_SSL	       0
 #define NAMETYPE_host_name     0
 #define STATE_BEFORE	       0
-#define RECEIVED_SHUTDOWN      2
 #define WANTS_TO_WRITE	       2
 #define OP_ENABLE_KTLS	       8u
 #define BIO_TYPE_SOCKET	       0x505
@@ -57,7 +56,8 @@ static void end_input(const struct transport *t)
 {
 	const struct real_ssl *real = real_of(t);
 
-	real->SSL_set_shutdown(t->session, real->SSL_get_shutdown(t->session) | RECEIVED_SHUTDOWN);
+	real->SSL_set_shutdown(t->session,
+			       real->SSL_get_shutdown(t->session) | OPENSSL_RECEIVED_SHUTDOWN);
 }
 
 /* Would a write now do nothing but make records of what it is given, in the library's own memory?

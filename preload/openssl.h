@@ -9,6 +9,9 @@
 #include "conn.h"
 #include "openssl_real.h"
 
+/* Bit of SSL_get_shutdown(): the peer ended the stream in good order. */
+#define OPENSSL_RECEIVED_SHUTDOWN 2
+
 /* For real_ssl(): registers the ex_data slot whose free callback ends a connection's state. */
 void openssl_register(struct real_ssl *real);
 

@@ -208,6 +208,16 @@ int os_dup_high(int fd)
 	return (int)(r == -EINVAL ? CALL3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3) : r);
 }
 
+int os_dup_spare(int fd)
+{
+	return (int)CALL3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, HIGH_FD);
+}
+
+int os_send_buffer(int fd, int bytes)
+{
+	return (int)CALL5(SYS_setsockopt, fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
 bool os_is_nonblocking(int fd)
 {
 	long r = CALL2(SYS_fcntl, fd, F_GETFL);

@@ -57,7 +57,12 @@ int os_memfd_sealed(const void *p, size_t n);
 int os_dup_high(int fd);
 int os_shutdown(int fd, int how);
 /* Is fd set to non-blocking? A descriptor that cannot be asked is. */
+/* The same, but only where a program will hardly miss the number: -EINVAL in one that may have no
+ * more than 512. */
+int os_dup_spare(int fd);
 bool os_is_nonblocking(int fd);
+/* Room for what is sent on a socket and not yet received. */
+int os_send_buffer(int fd, int bytes);
 /* Several; entries with a negative fd are left out. */
 int os_poll_many(struct pollfd *p, size_t n, int64_t timeout_ms);
 int os_eventfd(void);

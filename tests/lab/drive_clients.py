@@ -81,6 +81,18 @@ def allowed(client, daemon):
     return wrong_counts(mark, 1, text)
 
 
+def witnessed(client, daemon):
+    """What came back is in the ledger: every byte was seen, and the tokens are those that the stand-in counted."""
+    mark, text = wire.mark(), marker()
+    report = client.run([text], daemon.run_prefix())[0]
+    if report["status"] != 200:
+        return report
+    record = daemon.witnessed()[0]
+    if record["gen_ai.response.model"] != record["gen_ai.request.model"]:
+        return "the model is %s" % record["gen_ai.response.model"]
+    return wire.wrong_response(record, mark)
+
+
 def blocked(client, daemon):
     mark, (prompt, text) = wire.mark(), refused()
     report = client.run([prompt], daemon.run_prefix())[0]
@@ -164,6 +176,7 @@ def main():
     daemon = Daemon("enforcing").start()
     for client in chosen:
         tap.check("%s: allowed" % client.name, allowed, client, daemon)
+        tap.check("%s: what came back is recorded" % client.name, witnessed, client, daemon)
         tap.check("%s: blocked, nothing arrives" % client.name, blocked, client, daemon)
         tap.check("%s: redacted, the word does not arrive" % client.name, redacted, client, daemon)
         tap.check("%s: kept alive, allow allow block allow" % client.name, kept_alive, client, daemon)

@@ -77,10 +77,12 @@ def curl(daemon, url, body):
     return int((head.split() or ["0", "0"])[1]), head, rest.decode(errors="replace")
 
 
-def wrong_record(daemon, want):
-    record = daemon.decisions()[-1]
+def wrong_record(daemon, want, mark=None):
+    record = daemon.witnessed()[-1]
     got = (record.get("gen_ai.provider.name"), record.get("gen_ai.request.model"))
-    return None if got == want else "recorded as %s" % (got,)
+    if got != want:
+        return "recorded as %s" % (got,)
+    return None if mark is None else wire.wrong_response(record, mark)
 
 
 def allowed(daemon, url, body, answer, recorded):
@@ -88,7 +90,7 @@ def allowed(daemon, url, body, answer, recorded):
     status, _, rest = curl(daemon, url, body(text))
     if status != 200 or answer not in rest or wire.reached(text, mark) != 1:
         return "%d, reached %d: %s" % (status, wire.reached(text, mark), rest[:300])
-    return wrong_record(daemon, recorded)
+    return wrong_record(daemon, recorded, mark)
 
 
 def blocked(daemon, url, body, find, recorded):

@@ -167,6 +167,16 @@ class Daemon:
             raise RuntimeError("GET %s: %d %s" % (path, status, answer))
         return answer
 
+    def witnessed(self, records=1, seconds=10):
+        """The last so many decisions, once what came back for each that passed is recorded."""
+        deadline = time.monotonic() + seconds
+        while True:
+            last = self.decisions()[-records:]
+            whole = [r for r in last if r["response_facts"] or r["status"] != "success"]
+            if len(whole) == records or time.monotonic() > deadline:
+                return last
+            time.sleep(0.02)
+
     def decisions(self):
         """The recorded decisions, at most 1000, oldest first."""
         return [event for event in self.api("/api/logs?limit=1000") if event["event_type"] == "decision"]

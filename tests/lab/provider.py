@@ -15,6 +15,7 @@ is JSON lines, each with "conn" (a number per TCP connection) and "event":
   refused  error                          the handshake failed
   plain    bytes, text                    plaintext, one character per byte (Latin-1)
   request  method, path, body_bytes       a whole request was read
+  answer   status, bytes, counted         what is answered, head included, and [input, output] tokens that it tells of
   unreadable error                        what came was no HTTP; the connection is given up
   close    raw, app_data, plain, reset    totals; app_data counts the bytes of "data" records
 

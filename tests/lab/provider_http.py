@@ -86,6 +86,12 @@ class Http1:
     def answer(self, method, path, headers, body):
         self.finished = "close" in headers.get("connection", "").lower()
         reply = provider_replies.reply(self.host, method, path, body)
+        pieces = list(self.pieces(method, reply))
+        self.log("answer", status=reply.status, bytes=sum(map(len, pieces)), counted=reply.counted)
+        yield from pieces
+
+    @staticmethod
+    def pieces(method, reply):
         fields = list(reply.headers)
         if reply.events is None:
             fields.append(("content-length", str(len(reply.body))))

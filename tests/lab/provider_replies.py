@@ -20,6 +20,11 @@ class Reply:
     headers: list = field(default_factory=list)
     body: bytes = b""
     events: Optional[list] = None
+    counted: Optional[tuple] = None  # tokens of input and output, where the reply tells them
+
+    def counts(self, used, made):
+        self.counted = (used, made)
+        return self
 
 
 def reply(host, method, path, body):
@@ -85,10 +90,13 @@ def openai_chat(request):
     base = {"id": "chatcmpl-lab", "created": CREATED, "model": request["model"], "service_tier": "default"}
     headers = [("x-request-id", "req_lab"), ("openai-version", "2020-10-01"), ("openai-processing-ms", "1")]
     if request.get("stream"):
-        return Reply(200, [EVENTS, *headers], events=openai_chat_events(request, base, usage))
+        told = (request.get("stream_options") or {}).get("include_usage")
+        counted = (usage["prompt_tokens"], usage["completion_tokens"]) if told else None
+        return Reply(200, [EVENTS, *headers], events=openai_chat_events(request, base, usage), counted=counted)
     message = {"role": "assistant", "content": TEXT, "refusal": None, "annotations": []}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-    return json_reply(200, {**base, "object": "chat.completion", "choices": [choice], "usage": usage}, *headers)
+    whole = {**base, "object": "chat.completion", "choices": [choice], "usage": usage}
+    return json_reply(200, whole, *headers).counts(usage["prompt_tokens"], usage["completion_tokens"])
 
 
 def openai_chat_events(request, base, usage):
@@ -120,7 +128,7 @@ def openai_responses(request):
     done = {**answer, "status": "completed", "output": [item], "usage": usage}
     headers = [("x-request-id", "req_lab")]
     if not request.get("stream"):
-        return json_reply(200, done, *headers)
+        return json_reply(200, done, *headers).counts(usage["input_tokens"], usage["output_tokens"])
     begun = {**answer, "status": "in_progress", "output": [], "usage": None}
     where = {"item_id": "msg_lab", "output_index": 0, "content_index": 0}
     steps = [
@@ -134,7 +142,7 @@ def openai_responses(request):
         ("response.completed", {"response": done}),
     ]
     events = [event({"type": name, "sequence_number": n, **data}, name) for n, (name, data) in enumerate(steps)]
-    return Reply(200, [EVENTS, *headers], events=events)
+    return Reply(200, [EVENTS, *headers], events=events).counts(usage["input_tokens"], usage["output_tokens"])
 
 
 # ---- Anthropic ------------------------------------------------------------------------------------
@@ -170,7 +178,7 @@ def anthropic_messages(request):
     if not request.get("stream"):
         content = [{"type": "text", "text": TEXT}]
         ended = {"content": content, "stop_reason": "end_turn", "stop_sequence": None, "usage": usage}
-        return json_reply(200, {**message, **ended}, *headers)
+        return json_reply(200, {**message, **ended}, *headers).counts(usage["input_tokens"], usage["output_tokens"])
     begun = {**message, "content": [], "stop_reason": None, "stop_sequence": None, "usage": {**usage, "output_tokens": 1}}
     steps = [
         {"type": "message_start", "message": begun},
@@ -188,7 +196,8 @@ def anthropic_messages(request):
         },
         {"type": "message_stop"},
     ]
-    return Reply(200, [EVENTS, *headers], events=[event(step, step["type"]) for step in steps])
+    events = [event(step, step["type"]) for step in steps]
+    return Reply(200, [EVENTS, *headers], events=events).counts(usage["input_tokens"], usage["output_tokens"])
 
 
 # ---- Gemini ---------------------------------------------------------------------------------------
@@ -210,12 +219,13 @@ def gemini(method, path, query, body):
         return {"candidates": [candidate], "usageMetadata": usage, "modelVersion": model, "responseId": "lab"}
 
     if verb == "generateContent":
-        return json_reply(200, piece(TEXT, counted, finishReason="STOP"))
+        return json_reply(200, piece(TEXT, counted, finishReason="STOP")).counts(used, tokens(TEXT))
     first = {"promptTokenCount": used, "totalTokenCount": used}
     pieces = [piece(word + " ", first) for word in TEXT.split()] + [piece("", counted, finishReason="STOP")]
     if "alt=sse" in query.split("&"):
-        return Reply(200, [("content-type", "text/event-stream")], events=[event(p) for p in pieces])
-    return json_reply(200, pieces)
+        events = [event(p) for p in pieces]
+        return Reply(200, [("content-type", "text/event-stream")], events=events).counts(used, tokens(TEXT))
+    return json_reply(200, pieces).counts(used, tokens(TEXT))
 
 
 # ---- Mistral --------------------------------------------------------------------------------------
@@ -234,7 +244,8 @@ def mistral(method, path, body):
     if not request.get("stream"):
         message = {"role": "assistant", "content": TEXT, "tool_calls": None}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        return json_reply(200, {**base, "object": "chat.completion", "choices": [choice], "usage": usage})
+        whole = {**base, "object": "chat.completion", "choices": [choice], "usage": usage}
+        return json_reply(200, whole).counts(used, tokens(TEXT))
     base["object"] = "chat.completion.chunk"
     chunks = [
         {**base, "choices": [{"index": 0, "delta": {"role": "assistant", "content": word + " "}, "finish_reason": None}]}
@@ -242,7 +253,8 @@ def mistral(method, path, body):
     ]
     # Counts come with the last chunk, asked for or not.
     chunks.append({**base, "choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "stop"}], "usage": usage})
-    return Reply(200, [EVENTS], events=[event(chunk) for chunk in chunks] + [event("[DONE]")])
+    events = [event(chunk) for chunk in chunks] + [event("[DONE]")]
+    return Reply(200, [EVENTS], events=events).counts(used, tokens(TEXT))
 
 
 # ---- Amazon Bedrock -------------------------------------------------------------------------------
@@ -272,7 +284,7 @@ def bedrock(method, path, body):
     if verb == "converse":
         message = {"role": "assistant", "content": [{"text": TEXT}]}
         answer = {"output": {"message": message}, "stopReason": "end_turn", "usage": usage, "metrics": metrics}
-        return json_reply(200, answer, ("x-amzn-requestid", "lab"))
+        return json_reply(200, answer, ("x-amzn-requestid", "lab")).counts(used, tokens(TEXT))
     steps = [("messageStart", {"role": "assistant"})]
     steps += [
         ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": word + " "}}) for word in TEXT.split()
@@ -280,7 +292,7 @@ def bedrock(method, path, body):
     steps += [("contentBlockStop", {"contentBlockIndex": 0}), ("messageStop", {"stopReason": "end_turn"})]
     steps.append(("metadata", {"usage": usage, "metrics": metrics}))
     headers = [("content-type", "application/vnd.amazon.eventstream"), ("x-amzn-requestid", "lab")]
-    return Reply(200, headers, events=[bedrock_message(*step) for step in steps])
+    return Reply(200, headers, events=[bedrock_message(*step) for step in steps]).counts(used, tokens(TEXT))
 
 
 # ---- Ollama ---------------------------------------------------------------------------------------
@@ -299,8 +311,10 @@ def ollama(method, path, body):
         return json_reply(400, {"error": "invalid request"})
     ended["eval_count"] = tokens(TEXT)
     if request.get("stream") is False:
-        return json_reply(200, {**base, "message": {"role": "assistant", "content": TEXT}, **ended})
+        whole = {**base, "message": {"role": "assistant", "content": TEXT}, **ended}
+        return json_reply(200, whole).counts(ended["prompt_eval_count"], ended["eval_count"])
     lines = [{**base, "message": {"role": "assistant", "content": w + " "}, "done": False} for w in TEXT.split()]
     lines.append({**base, "message": {"role": "assistant", "content": ""}, **ended})
     ndjson = [("content-type", "application/x-ndjson")]
-    return Reply(200, ndjson, events=[json.dumps(line).encode() + b"\n" for line in lines])
+    events = [json.dumps(line).encode() + b"\n" for line in lines]
+    return Reply(200, ndjson, events=events).counts(ended["prompt_eval_count"], ended["eval_count"])

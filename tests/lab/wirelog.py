@@ -42,5 +42,18 @@ class Wirelog:
     def connections(self, mark=0):
         return sum(event["event"] == "open" for event in self.events(mark))
 
+    def wrong_response(self, record, mark=0):
+        """None when a decision's record tells of the last answer what was sent: every byte, and the tokens."""
+        sent = [event for event in self.events(mark) if event["event"] == "answer"][-1]
+        facts = record["response_facts"]
+        if not facts:
+            return "no response is recorded"
+        told = [record["gen_ai.usage.input_tokens"], record["gen_ai.usage.output_tokens"]]
+        got = {"bytes": facts["bytes"], "status": record["http.response.status_code"], "parse": facts["parse"],
+               "complete": facts["complete"], "counted": told if told != [None, None] else None}
+        want = {"bytes": sent["bytes"], "status": sent["status"], "parse": "ok", "complete": True,
+                "counted": sent["counted"]}
+        return None if got == want else "recorded is %s, sent was %s" % (got, want)
+
     def requests(self, mark=0):
         return [event for event in self.events(mark) if event["event"] == "request"]

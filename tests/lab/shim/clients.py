@@ -204,6 +204,7 @@ kinds = {
     "aiohttp-expect": lambda: asyncio.run(aiohttp_session(expect100=True)),
     "aiohttp-parallel": lambda: asyncio.run(aiohttp_parallel(50, b"fine", b"x-test-BLOCK")),
     "aiohttp-held": lambda: asyncio.run(aiohttp_parallel(150, b"x-test-HOLD", b"x-test-HOLD-BLOCK", b"fine", size=500000)),
+    "aiohttp-seen": lambda: asyncio.run(aiohttp_parallel(50, b"x-test-SEEN")),
     "stall": lambda: asyncio.run(stall()),
     "chunked": chunked,
     "gives-up": gives_up,

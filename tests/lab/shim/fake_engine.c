@@ -8,9 +8,12 @@
  * Marker words in the request: BLOCK answers 403, HANG says nothing, CLOSE closes without a
  * verdict, SHORT and GARBAGE break the protocol, DIE exits in the middle; everything else passes.
  * HOLD says that people are asked and passes after 0.7 s, unless it goes on with BLOCK, GARBAGE,
- * DIE (no second verdict), LONG (20 s) or REWRITE (another body). An unreadable connection is
- * answered unless its host is "monitored.example". LOG gets one line for each frame: what it was,
- * the verdict, host, bytes, SHA-256 of the request, and what was odd about it.
+ * DIE (no second verdict), LONG (20 s) or REWRITE (another body). Whatever passes and says SEEN
+ * is witnessed; with SEEN-SLOW nothing is read of the response for a second, with SEEN-CLOSE one
+ * message is, with SEEN-DIE one message before the engine exits. LOG then has one more line. An
+ * unreadable connection is answered unless its host is "monitored.example". LOG gets one line for
+ * each frame: what it was, the verdict, host, bytes, SHA-256 of the request, and what was odd about
+ * it.
  */
 #include "aicp/limits.h"
 #include "aicp/shim.h"
@@ -18,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <poll.h>
 #include <pthread.h>
@@ -103,7 +107,7 @@ static void check_header(struct frame *f, size_t n)
 
 	if (h->magic != AICP_SHIM_MAGIC || h->version != AICP_SHIM_VERSION)
 		wrong(f, "header");
-	if (h->flags & ~15u)
+	if (h->flags & ~31u)
 		wrong(f, "unknown flags %x", h->flags);
 	if (h->type == AICP_SHIM_REQUEST ? h->kind != 0
 					 : h->type != AICP_SHIM_UNREADABLE || !h->kind ||
@@ -204,6 +208,72 @@ static void verdict(int conn, uint32_t action, const char *body)
 	verdict_with(conn, action, body, 0, -1, 0);
 }
 
+/* The verdict of what passes, which may ask for the response. */
+static void pass(int conn, const struct frame *f)
+{
+	verdict_with(conn, AICP_SHIM_PASS, NULL, says(f, "x-test-SEEN") ? AICP_SHIM_V_WITNESS : 0,
+		     -1, 0);
+}
+
+struct seen {
+	uint64_t next, gaps;
+	unsigned messages;
+	bool end;
+	EVP_MD_CTX *digest;
+	const char *wrong;
+};
+
+/* false: that was the last. */
+static bool see(int conn, struct seen *s)
+{
+	static __thread struct {
+		struct aicp_shim_response head;
+		uint8_t bytes[AICP_SHIM_INLINE_BYTES_MAX + 1];
+	} m;
+	ssize_t n = recv(conn, &m, sizeof(m), 0);
+
+	if (n <= 0)
+		return false;
+	if (n < (ssize_t)sizeof(m.head) || m.head.magic != AICP_SHIM_MAGIC ||
+	    m.head.version != AICP_SHIM_VERSION || m.head.type != AICP_SHIM_RESPONSE ||
+	    m.head.flags & ~(unsigned)AICP_SHIM_R_END || s->end ||
+	    m.head.bytes != (size_t)n - sizeof(m.head) ||
+	    m.head.bytes > AICP_SHIM_INLINE_BYTES_MAX || m.head.offset < s->next)
+		s->wrong = "response";
+	s->messages++;
+	s->gaps += m.head.offset != s->next;
+	s->next = m.head.offset + m.head.bytes;
+	s->end = m.head.flags & AICP_SHIM_R_END;
+	EVP_DigestUpdate(s->digest, m.bytes, m.head.bytes);
+	return true;
+}
+
+static void witness(int conn, const struct frame *f)
+{
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	struct seen s = {.wrong = "", .digest = EVP_MD_CTX_new()};
+	struct timeval t = {.tv_sec = 20};
+
+	if (!(f->header.flags & AICP_SHIM_F_CAN_WITNESS))
+		s.wrong = "cannot-witness";
+	EVP_DigestInit_ex(s.digest, EVP_sha256(), NULL);
+	(void)setsockopt(conn, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
+	if (says(f, "x-test-SEEN-SLOW"))
+		sleep(1);
+	while (see(conn, &s)) {
+		if (says(f, "x-test-SEEN-DIE"))
+			_exit(0);
+		if (says(f, "x-test-SEEN-CLOSE"))
+			break;
+	}
+	EVP_DigestFinal_ex(s.digest, digest, NULL);
+	EVP_MD_CTX_free(s.digest);
+	fprintf(log_file,
+		"seen bytes=%llu gaps=%llu end=%d sha256=%02x%02x%02x%02x messages=%u wrong=%s\n",
+		(unsigned long long)s.next, (unsigned long long)s.gaps, s.end, digest[0], digest[1],
+		digest[2], digest[3], s.messages, s.wrong);
+}
+
 #define REFUSED                                                                                    \
 	"{\"error\":{\"message\":\"refused by test, decision "                                     \
 	"test-decision-1\",\"type\":\"permission_error\",\"param\":null,\"code\":\"policy\"}}"
@@ -237,7 +307,7 @@ static const char *hold(int conn, const struct frame *f)
 	else if (says(f, "x-test-HOLD-GARBAGE"))
 		verdict(conn, AICP_SHIM_HOLD, REFUSED);
 	else
-		verdict(conn, AICP_SHIM_PASS, NULL);
+		pass(conn, f);
 	return "held";
 }
 
@@ -268,7 +338,7 @@ static const char *act(int conn, const struct frame *f)
 		verdict(conn, AICP_SHIM_ANSWER, REFUSED);
 		return "answer";
 	}
-	verdict(conn, AICP_SHIM_PASS, NULL);
+	pass(conn, f);
 	return "pass";
 }
 
@@ -296,6 +366,8 @@ static void *serve(void *arg)
 		!!(f.header.flags & AICP_SHIM_F_MEMFD), hex, f.wrong);
 	for (int i = 0; i < f.fds_n; i++)
 		close(f.fds[i]);
+	if (says(&f, "x-test-SEEN") && (strcmp(what, "pass") == 0 || strcmp(what, "held") == 0))
+		witness(conn, &f);
 	free(f.request);
 	close(conn);
 	return NULL;

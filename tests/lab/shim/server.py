@@ -5,9 +5,11 @@ server.py LOG CERT KEY PORT VERSION [h2]
 
 VERSION is 1.2 or 1.3, or `clear`. With h2 the server prefers HTTP/2 in ALPN, and logs when a client agrees to it. One log line for a
 request: method, path, bytes of the body, SHA-256 of the whole request as it came. Paths: /slow reads the body
-with pauses, /cut closes in the middle of it.
+with pauses, /cut closes in the middle of it. /large?BYTES answers with so many bytes in no time, /close?BYTES the same
+without saying how many and closes in order.
 """
 import hashlib
+import random
 import socket
 import ssl
 import sys
@@ -80,7 +82,12 @@ def answer(wire):
     total = body_of(wire, fields)
     wire.pause = 0
     log(f"{method} {path} {total} {wire.digest.hexdigest()}")
-    text = b'{"ok":true}'
+    path, _, size = path.partition("?")
+    text = b'{"ok":true}' if not size else random.Random(0).randbytes(int(size))
+    if path == "/close":
+        wire.conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + text)
+        wire.conn.unwrap()
+        raise EOFError
     wire.conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text))
 
 

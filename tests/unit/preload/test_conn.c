@@ -401,7 +401,7 @@ static void test_blocking(void **state_)
 		assert_int_equal(s.out_n, n);
 		assert_memory_equal(s.out, p, n);
 		/* And the connection is ready for the next. */
-		conn_did_read(c);
+		conn_did_read(c, "x", 1);
 		s.room = SIZE_MAX;
 		write_all(c, REQUEST, sizeof(REQUEST) - 1);
 		assert_int_equal(s.out_n, n + sizeof(REQUEST) - 1);
@@ -427,7 +427,7 @@ static void test_reading_sends_the_rest(void **state_)
 	assert_int_equal(s.out_n, n);
 	assert_memory_equal(s.out, p, n);
 	/* The blocked write comes again: it is told that it is done, and is no second request. */
-	conn_did_read(c);
+	conn_did_read(c, "x", 1);
 	assert_int_equal(write_all(c, p, n), 0);
 	assert_int_equal(s.out_n, n);
 	s.room = SIZE_MAX;
@@ -474,7 +474,7 @@ static void test_pipelined(void **state_)
 
 	(void)state_;
 	write_all(c, REQUEST, sizeof(REQUEST) - 1);
-	conn_did_read(c);
+	conn_did_read(c, "x", 1);
 	write_all(c, REQUEST, sizeof(REQUEST) - 1);
 	assert_int_equal(s.out_n, 2 * (sizeof(REQUEST) - 1));
 	write_all(c, REQUEST, sizeof(REQUEST) - 1);
@@ -520,7 +520,7 @@ static void test_too_large_passes(void **state_)
 		left -= k;
 	}
 	assert_int_equal(s.out_n, n);
-	conn_did_read(c);
+	conn_did_read(c, "x", 1);
 	write_all(c, "GET /BLOCK HTTP/1.1\r\n\r\n", 23);
 	assert_int_equal(s.out_n, n);
 	assert_true(conn_pending(c) > 0);

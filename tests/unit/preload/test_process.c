@@ -347,11 +347,13 @@ static void test_what_belongs_to_a_verdict(void **state)
 		{AICP_SHIM_PASS, 0, 0, 0, DECIDE_REPLY_PASS},
 		{AICP_SHIM_PASS, 1, 0, 0, DECIDE_REPLY_GARBAGE},
 		{AICP_SHIM_PASS, 0, 1, 0, DECIDE_REPLY_GARBAGE},
-		{AICP_SHIM_PASS, 0, 0, 1, DECIDE_REPLY_GARBAGE},
+		{AICP_SHIM_PASS, 0, 0, AICP_SHIM_V_WITNESS, DECIDE_REPLY_PASS},
+		{AICP_SHIM_PASS, 0, 0, 2, DECIDE_REPLY_GARBAGE},
 		{AICP_SHIM_REWRITE, 0, 1, 0, DECIDE_REPLY_REWRITE},
 		{AICP_SHIM_REWRITE, 0, 0, 0, DECIDE_REPLY_GARBAGE},
 		{AICP_SHIM_REWRITE, 1, 1, 0, DECIDE_REPLY_GARBAGE},
-		{AICP_SHIM_REWRITE, 0, 1, 1, DECIDE_REPLY_GARBAGE},
+		{AICP_SHIM_REWRITE, 0, 1, AICP_SHIM_V_WITNESS, DECIDE_REPLY_REWRITE},
+		{AICP_SHIM_REWRITE, 0, 1, 3, DECIDE_REPLY_GARBAGE},
 		{AICP_SHIM_REWRITE, 0, AICP_SHIM_REQUEST_BYTES_MAX + 1, 0, DECIDE_REPLY_GARBAGE},
 		{AICP_SHIM_ANSWER, 1, 0, 0, DECIDE_REPLY_ANSWER},
 		{AICP_SHIM_ANSWER, 0, 0, 0, DECIDE_REPLY_GARBAGE},
@@ -381,7 +383,13 @@ static void test_what_belongs_to_a_verdict(void **state)
 			continue;
 		assert_int_equal(got.n, v.answer_bytes);
 		assert_int_equal(got.body_n, cases[i].body);
-		assert_int_equal(got.wait_ms, cases[i].extra);
+		if (v.action == AICP_SHIM_HOLD) {
+			assert_int_equal(got.wait_ms, cases[i].extra);
+			assert_false(got.witness);
+		} else {
+			assert_int_equal(got.wait_ms, 0);
+			assert_int_equal(got.witness, cases[i].extra);
+		}
 	}
 }
 
