@@ -142,6 +142,19 @@ filters_reached() {
 }
 ok "TLS as a filter among BIOs: nothing refused reached" filters_reached
 
+# OpenSSL 1.1 is a stand-in of that name and those symbol versions.
+two_libraries() {
+	local d=$tmp/ssl11
+	mkdir -p "$d"
+	cc -shared -fPIC -Wl,-soname,libssl.so.1.1 -Wl,--version-script=tests/lab/shim/ssl11.map -o "$d/libssl.so.1.1" \
+		tests/lab/shim/ssl11.c && cc -shared -fPIC -Wl,-rpath,"$d" -o "$d/plugin.so" tests/lab/shim/ssl11_plugin.c \
+		"$d/libssl.so.1.1" || return 1
+	nm -D "$d/plugin.so" | grep -q 'U SSL_write@OPENSSL_1_1_0' || { echo 'not bound to 1.1'; return 1; }
+	clear_logs
+	PLUGIN=$d/plugin.so good two-libraries 444 && [ "$(grep -c ^request "$tmp/engine.log")" = 7 ]
+}
+ok "OpenSSL 1.1 beside 3 in one program" two_libraries
+
 differential() {
 	"$client" differential "$1" "$2" >"$tmp/bare" && under "$client" differential "$1" "$2" >"$tmp/under" || return 1
 	# A write that we swallow leaves errno as it was, where the library would set it to 0.

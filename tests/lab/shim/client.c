@@ -7,6 +7,7 @@
  */
 #include "talk.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -512,6 +513,34 @@ static void filters(void)
 	}
 }
 
+/* ---- OpenSSL 1.1 beside 3 ---- */
+
+/* A plugin with its own OpenSSL in a program with another: each call reaches the library that its
+ * caller was linked to. */
+static void two_libraries(void)
+{
+	void *plugin = dlopen(getenv("PLUGIN"), RTLD_NOW | RTLD_LOCAL);
+	int (*other)(const char *, const char *, int *) =
+		plugin ? (int (*)(const char *, const char *, int *))dlsym(plugin, "ssl11_ask")
+		       : NULL;
+	SSL *ssl = session();
+	int sent = -1;
+
+	if (!other)
+		FAIL("%s", dlerror());
+	for (int i = 0; i < 2; i++) {
+		expect(ask(ssl, "three"), 200, "3, allowed");
+		expect(other(host, "one point one", &sent), 200, "1.1, allowed");
+		expect(sent, 1, "1.1 sent it");
+		expect(other(host, "x-test-BLOCK", &sent), 403, "1.1, blocked");
+		expect(sent, 0, "1.1 sent nothing");
+		expect(other("ungoverned.test", "x-test-BLOCK", &sent), 200, "1.1, ungoverned");
+		expect(sent, 1, "1.1 sent that");
+	}
+	expect(ask(ssl, "x-test-BLOCK"), 403, "3, blocked");
+	end(ssl);
+}
+
 /* ---- the program gives up ---- */
 
 static void give_up(void)
@@ -566,6 +595,7 @@ int main(int argc, char **argv)
 		{"bypasses", bypasses, 0},
 		{"memory", memory, 0},
 		{"filters", filters, 0},
+		{"two-libraries", two_libraries, 0},
 		{"give-up", give_up, 0},
 		{"one", one, 0},
 	};
