@@ -38,7 +38,7 @@ static struct approval **place(struct approvals *a, const struct hash *digest)
 
 static bool is_over(const struct approval *x, int64_t now_ms)
 {
-	return x->state == APPROVAL_ENDED || x->expires_ms <= now_ms;
+	return x->state == APPROVAL_USED || x->state == APPROVAL_EXPIRED || x->expires_ms <= now_ms;
 }
 
 struct approval *approvals_find(struct approvals *a, const struct hash *join,
@@ -113,6 +113,8 @@ struct approval *approvals_add(struct approvals *a, const struct engine_hold *ho
 	x->digest = hold->digest;
 	x->join = hold->join;
 	x->expires_ms = expires_ms;
+	x->state = APPROVAL_PENDING;
+	x->on_its_way = true;
 	x->next = *at;
 	*at = x;
 	a->n++;
@@ -123,7 +125,7 @@ static void mark(struct approval *x, void *data)
 {
 	(void)data;
 	/* What is on its way cannot have been told. */
-	x->stale = x->state != APPROVAL_ASKED;
+	x->stale = !x->on_its_way;
 }
 
 void approvals_mark(struct approvals *a)

@@ -8,19 +8,13 @@
 #include "base/hash.h"
 #include "base/parse.h"
 #include "engine/engine.h"
-
-enum approval_state {
-	APPROVAL_ASKED, /* on its way to the ledger */
-	APPROVAL_PENDING,
-	APPROVAL_APPROVED, /* lets one request pass */
-	APPROVAL_REJECTED, /* refuses identical ones until it expires */
-	APPROVAL_ENDED, /* used or expired: joined no more */
-};
+#include "model/approval.h"
 
 struct approval {
 	char id[ENGINE_ID_BYTES + 1];
 	struct hash digest, join;
 	enum approval_state state;
+	bool on_its_way; /* to the ledger: pending there only when that says so */
 	int64_t expires_ms; /* wall clock */
 	char by[129]; /* who decided; cut */
 	char rationale[1025]; /* cut */
@@ -38,7 +32,7 @@ struct approval *approvals_find(struct approvals *approvals, const struct hash *
 				const struct hash *digest, int64_t now_ms);
 struct approval *approvals_by_id(struct approvals *approvals, struct span id);
 
-/* A new entry, APPROVAL_ASKED, to be filled in by the caller. NULL: out of memory, or as many as
+/* A new entry, pending and on its way. NULL: out of memory, or as many as
  * AICP_APPROVALS_MAX are open after what is over was forgotten. The entry lives until
  * approvals_remove(), or until it is over and nobody waits for it. */
 struct approval *approvals_add(struct approvals *approvals, const struct engine_hold *hold,

@@ -6,13 +6,8 @@
  */
 #include "io/append.h"
 #include "io/engine_role.h"
-#include "io/fields.h"
-#include "io/log.h"
-#include "io/question.h"
 
-#include "base/hex.h"
 #include "base/json_write.h"
-#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,9 +17,6 @@
 #define END_MS_MAX 2000
 /* The client is told this long before it stops waiting: a tenth of its time, at most a second. */
 #define CLIENT_MARGIN_MS_MAX 1000
-
-static const char *const outcome_name[] = {"released", "refused", "abandoned"};
-enum outcome { RELEASED, REFUSED, ABANDONED };
 
 static int64_t wall_ms(void)
 {
@@ -108,7 +100,7 @@ void hold_forget(struct conn *c)
 	approval = c->held->approval;
 	stop_waiting(c);
 	/* A question that never got to the ledger. */
-	if (approval && approval->state == APPROVAL_ASKED && !approval->waiting)
+	if (approval && approval->on_its_way && !approval->waiting)
 		approvals_remove(c->role->approvals, approval);
 	free(c->held);
 	c->held = NULL;
@@ -136,19 +128,19 @@ static int put_answer(struct conn *c, enum reason reason)
 				  c->decision, &end, &c->answer);
 }
 
-static int put_end(struct conn *c, enum outcome outcome, enum reason reason)
+static int put_end(struct conn *c, enum hold_outcome outcome, enum reason reason)
 {
 	struct engine_role *er = c->role;
 	struct json_write w;
 
 	buf_clear(&er->record);
-	append_begin(&er->record, RECORD_HOLD_ENDED, outcome != RELEASED);
+	append_begin(&er->record, RECORD_HOLD_ENDED, outcome != HOLD_RELEASED);
 	json_write_init(&w, &er->record, true);
 	json_write_object(&w, NULL);
 	json_write_str(&w, "approval_id", c->held->hold.approval_id);
 	json_write_str(&w, "execution_id", c->decision);
 	json_write_int(&w, "held_ms", (loop_mono_ns() - c->held->began_ns) / MS);
-	json_write_str(&w, "outcome", outcome_name[outcome]);
+	json_write_str(&w, "outcome", hold_outcome_name(outcome));
 	json_write_str(&w, "reason", reason_code(reason));
 	json_write_end_object(&w);
 	return er->record.err;
@@ -159,20 +151,20 @@ static void abandon(struct conn *c)
 {
 	struct engine_role *er = c->role;
 
-	if (put_end(c, ABANDONED, REASON_APPROVAL_PENDING) < 0 ||
+	if (put_end(c, HOLD_ABANDONED, REASON_APPROVAL_PENDING) < 0 ||
 	    peer_send(&er->ledger, LINK_APPEND, 0, buf_span(&er->record), -1) < 0)
 		conn_note(er, c->user, BUDGET_ABANDONED);
 	conn_close(c);
 }
 
 /* Records the end; what it is takes effect when that is durable. c may be gone afterwards. */
-static void end(struct conn *c, enum outcome outcome, enum reason reason)
+static void end(struct conn *c, enum hold_outcome outcome, enum reason reason)
 {
 	struct engine_role *er = c->role;
-	int r = outcome == RELEASED ? 0 : put_answer(c, reason);
+	int r = outcome == HOLD_RELEASED ? 0 : put_answer(c, reason);
 
 	stop_waiting(c);
-	c->pass = outcome == RELEASED;
+	c->pass = outcome == HOLD_RELEASED;
 	c->state = CONN_ENDING;
 	if (!r)
 		r = put_end(c, outcome, reason);
@@ -243,11 +235,11 @@ static void begin_wait(struct conn *c)
 	struct engine_role *er = c->role;
 
 	if (!(c->frame.head.flags & AICP_SHIM_F_CAN_HOLD) || c->held->hold_ms <= 0) {
-		end(c, REFUSED, REASON_APPROVAL_PENDING);
+		end(c, HOLD_REFUSED, REASON_APPROVAL_PENDING);
 		return;
 	}
 	if (!budget_hold(er->budget, c->user)) {
-		end(c, REFUSED, REASON_HOLDS_FULL);
+		end(c, HOLD_REFUSED, REASON_HOLDS_FULL);
 		return;
 	}
 	c->seat = SEAT_HELD;
@@ -256,40 +248,41 @@ static void begin_wait(struct conn *c)
 	c->source = (struct loop_source){.fd = c->fd, .events = EPOLLIN, .ready = gone, .data = c};
 	loop_timer_set(er->loop, &c->timer, loop_mono_ns() + c->held->hold_ms * MS);
 	if (put_answer(c, REASON_APPROVAL_PENDING) < 0 || loop_add(er->loop, &c->source) < 0)
-		end(c, REFUSED, REASON_APPROVAL_PENDING);
+		end(c, HOLD_REFUSED, REASON_APPROVAL_PENDING);
 	else if (conn_say_hold(c, c->held->hold_ms) < 0)
 		abandon(c);
 }
 
 /* What the approval says now decides about a request that waits for it. */
-static void consider(struct conn *c)
+void hold_consider(struct conn *c)
 {
 	struct approval *a = c->held->approval;
 
 	switch (a->state) {
-	case APPROVAL_ASKED:
 	case APPROVAL_PENDING:
 		if (c->state != CONN_HELD)
 			begin_wait(c);
 		return;
 	case APPROVAL_APPROVED:
 		/* For one request: whoever comes next asks anew. */
-		a->state = APPROVAL_ENDED;
-		end(c, RELEASED, REASON_POLICY);
+		a->state = APPROVAL_USED;
+		end(c, HOLD_RELEASED, REASON_POLICY);
 		return;
 	case APPROVAL_REJECTED:
-		end(c, REFUSED, REASON_APPROVAL_REJECTED);
+		end(c, HOLD_REFUSED, REASON_APPROVAL_REJECTED);
 		return;
-	case APPROVAL_ENDED:
+	case APPROVAL_EXPIRED:
+	case APPROVAL_USED:
+	case _APPROVAL_STATE_COUNT:
 		break;
 	}
-	end(c, REFUSED,
+	end(c, HOLD_REFUSED,
 	    a->expires_ms <= wall_ms() ? REASON_APPROVAL_EXPIRED : REASON_APPROVAL_USED);
 }
 
 void hold_timed_out(struct conn *c)
 {
-	end(c, REFUSED, REASON_APPROVAL_PENDING);
+	end(c, HOLD_REFUSED, REASON_APPROVAL_PENDING);
 }
 
 /* ---- the beginning -----------------------------------------------------------------------------
@@ -352,22 +345,23 @@ void hold_durable(struct conn *c, bool question)
 {
 	struct approval *a = c->held->approval;
 
-	if (question && a->state == APPROVAL_ASKED)
-		a->state = APPROVAL_PENDING;
+	if (question)
+		a->on_its_way = false;
 	if (--c->held->awaiting == 0)
-		consider(c);
+		hold_consider(c);
 }
 
 /* The question was refused: so is whoever waits for its answer. */
 static void not_asked(struct approval *a, enum reason reason)
 {
-	a->state = APPROVAL_ENDED;
+	a->state = APPROVAL_EXPIRED;
+	a->on_its_way = false;
 	while (a->waiting) {
 		struct conn *c = a->waiting;
 
 		/* One that joined meanwhile may wait already: that has to end on record. */
 		if (c->state == CONN_HELD) {
-			end(c, REFUSED, reason);
+			end(c, HOLD_REFUSED, reason);
 			continue;
 		}
 		put_answer(c, reason);
@@ -380,143 +374,15 @@ void hold_not_recorded(struct conn *c, bool question, struct span failure)
 {
 	bool full = memmem(failure.p, failure.n, "too-many-approvals", 18) != NULL;
 
-	if (question && c->held->approval->state == APPROVAL_ASKED)
+	if (question && c->held->approval->on_its_way)
 		not_asked(c->held->approval, full ? REASON_HOLDS_FULL : REASON_NO_RECORD);
 	else
 		conn_unrecorded(c);
-}
-
-/* ---- what the ledger tells ---------------------------------------------------------------------
- */
-
-static enum approval_state state_of(const char *name)
-{
-	if (strcmp(name, "pending") == 0)
-		return APPROVAL_PENDING;
-	if (strcmp(name, "approved") == 0)
-		return APPROVAL_APPROVED;
-	if (strcmp(name, "rejected") == 0)
-		return APPROVAL_REJECTED;
-	return APPROVAL_ENDED;
-}
-
-static bool hash_field(const struct fields *f, const char *key, struct hash *ret_hash)
-{
-	char hex[HASH_HEX_BYTES + 1];
-
-	return fields_text(f, key, hex, sizeof(hex)) &&
-	       hex_decode(span_str(hex), ret_hash->b, sizeof(ret_hash->b));
-}
-
-/* Texts are cut to what an answer has room for. */
-static void take_text(const struct fields *f, const char *key, char *ret_text, size_t n)
-{
-	struct buf text = BUF_INIT(AICP_LINK_INLINE_BYTES_MAX);
-
-	ret_text[0] = '\0';
-	if (fields_put_text(f, key, &text)) {
-		struct span cut = utf8_cut(buf_span(&text), n - 1);
-
-		memcpy(ret_text, cut.p, cut.n);
-		ret_text[cut.n] = '\0';
-	}
-	buf_deinit(&text);
-}
-
-/* Those who wait may all be gone afterwards. */
-static void tell_waiting(struct approval *a)
-{
-	struct conn *c = a->waiting;
-
-	while (c) {
-		struct conn *next = c->held->next;
-
-		if (c->state == CONN_HELD)
-			consider(c);
-		c = next;
-	}
-}
-
-static struct approval *heard_of(struct engine_role *er, const struct fields *f)
-{
-	struct engine_hold hold = {.client_wait_ms = 0};
-	struct approval *a;
-	int64_t expires_ms;
-
-	if (!fields_text(f, "approval_id", hold.approval_id, sizeof(hold.approval_id)) ||
-	    !fields_int(f, "expires_ms", &expires_ms) || !hash_field(f, "join", &hold.join) ||
-	    !hash_field(f, "request_digest", &hold.digest))
-		return NULL;
-	a = approvals_by_id(er->approvals, span_str(hold.approval_id));
-	if (!a)
-		a = approvals_add(er->approvals, &hold, expires_ms, wall_ms());
-	return a;
-}
-
-void hold_heard(struct engine_role *er, struct span payload)
-{
-	struct approval *a = NULL;
-	char state[16] = "";
-	struct fields f;
-
-	if (fields_open(&f, payload) == PARSE_DONE &&
-	    fields_text(&f, "state", state, sizeof(state)))
-		a = heard_of(er, &f);
-	/* What is used up here is used up, whatever the ledger said before it heard of it. */
-	if (a && a->state != APPROVAL_ENDED) {
-		a->state = state_of(state);
-		a->stale = false;
-		take_text(&f, "by", a->by, sizeof(a->by));
-		take_text(&f, "rationale", a->rationale, sizeof(a->rationale));
-	}
-	fields_close(&f);
-	if (!a)
-		log_limited(LOG_WARNING, "approval",
-			    "the ledger told of an approval that cannot be "
-			    "read, or for which there is no room");
-	else
-		tell_waiting(a);
-}
-
-/* The ledger does not know of it any more: it is over. */
-static void end_stale(struct approval *a, void *data)
-{
-	(void)data;
-	if (!a->stale)
-		return;
-	a->state = APPROVAL_ENDED;
-	tell_waiting(a);
-}
-
-void hold_heard_all(struct engine_role *er)
-{
-	approvals_each(er->approvals, end_stale, NULL);
-	er->approvals_known = true;
-}
-
-/* A new ledger: all over again, with the holds that are alive. */
-void hold_ask_all(struct engine_role *er)
-{
-	struct json_write w;
-
-	approvals_mark(er->approvals);
-	buf_clear(&er->record);
-	json_write_init(&w, &er->record, true);
-	json_write_object(&w, NULL);
-	json_write_array(&w, "holds");
-	for (uint32_t i = 0; i < AICP_ENGINE_CONNECTIONS_MAX; i++)
-		if (er->conn[i] && er->conn[i]->held)
-			json_write_str(&w, NULL, er->conn[i]->decision);
-	json_write_end_array(&w);
-	json_write_end_object(&w);
-	if (er->record.err ||
-	    peer_send(&er->ledger, LINK_APPROVALS, 1, buf_span(&er->record), -1) < 0)
-		log_say(LOG_ERROR, "approvals", "the ledger cannot be asked for open approvals");
 }
 
 void hold_stop_all(struct engine_role *er)
 {
 	for (uint32_t i = 0; i < AICP_ENGINE_CONNECTIONS_MAX; i++)
 		if (er->conn[i] && er->conn[i]->state == CONN_HELD)
-			end(er->conn[i], REFUSED, REASON_APPROVAL_PENDING);
+			end(er->conn[i], HOLD_REFUSED, REASON_APPROVAL_PENDING);
 }

@@ -210,11 +210,14 @@ void hold_timed_out(struct conn *c);
 void hold_ended(struct conn *c);
 void hold_unrecorded(struct conn *c);
 void hold_forget(struct conn *c); /* c is being closed */
-/* A LINK_APPROVAL; LINK_APPROVALS_END; a new ledger is there; aicpd stops. */
+/* What the approval that c waits for says now decides about it. */
+void hold_consider(struct conn *c);
+void hold_stop_all(struct engine_role *er); /* aicpd stops */
+
+/* engine_approvals.c: a LINK_APPROVAL; LINK_APPROVALS_END; a new ledger is there */
 void hold_heard(struct engine_role *er, struct span payload);
 void hold_heard_all(struct engine_role *er);
 void hold_ask_all(struct engine_role *er);
-void hold_stop_all(struct engine_role *er);
 
 /* engine_rules.c: bundles */
 void rules_first(struct engine_role *er, struct role_bundle *bundle); /* owns bundle */

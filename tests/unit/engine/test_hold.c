@@ -454,13 +454,14 @@ static void test_known_approvals(void **state)
 	assert_null(approvals_find(a, &one.join, &one.digest, 0));
 	x = approvals_add(a, &one, 100, 0);
 	y = approvals_add(a, &two, 100, 0);
-	assert_true(x && y && x->state == APPROVAL_ASKED);
+	assert_true(x && y && x->on_its_way);
 	assert_ptr_equal(approvals_find(a, &one.join, &one.digest, 99), x);
 	assert_ptr_equal(approvals_find(a, &two.join, &two.digest, 99), y);
 	assert_null(approvals_find(a, &one.join, &one.digest, 100));
-	x->state = APPROVAL_ENDED;
+	x->state = APPROVAL_USED;
 	assert_null(approvals_find(a, &one.join, &one.digest, 0));
 	assert_ptr_equal(approvals_by_id(a, SPAN_LIT("two")), y);
+	x->on_its_way = false;
 	approvals_mark(a);
 	assert_true(x->stale && !y->stale);
 	approvals_remove(a, y);
