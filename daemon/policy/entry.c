@@ -149,7 +149,7 @@ static int unknown_action(struct load *load, const struct yaml_node *node, struc
 		nearest_offer(&near, word, span_str(words[i]));
 	return LOAD_FAIL(load, node->line,
 			 "there is no action `%.*s`" NEAREST_FMT
-			 " (allow, warn, place, hold or block)",
+			 " (allow, warn, redact, hold or block)",
 			 YAML_SHOW(word), NEAREST_ARG(near));
 }
 
@@ -158,7 +158,7 @@ static int read_action_word(struct load *load, const struct yaml_node *node,
 {
 	if (node->kind != YAML_SCALAR || yaml_is_null(node))
 		return LOAD_FAIL(load, node->line,
-				 "an action is one word: allow, warn, place, hold or block");
+				 "an action is one word: allow, warn, redact, hold or block");
 	if (!verdict_action_find(node->text, ret_action))
 		return unknown_action(load, node, node->text);
 	return 0;
@@ -223,7 +223,7 @@ static int read_then_mapping(struct entry *e, struct policy *policy)
 	}
 	if (!action)
 		return LOAD_FAIL(e->load, e->key[KEY_THEN]->line,
-				 "`then` names no action: allow, warn, place, hold or block");
+				 "`then` names no action: allow, warn, redact, hold or block");
 	return 0;
 }
 
