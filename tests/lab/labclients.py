@@ -18,7 +18,6 @@ class Client:
     env: dict = field(default_factory=dict)
     sdk: bool = False  # raises PermissionDeniedError and counts its attempts
     node: str = "LAB_NODE18"  # Debian's, with a shared OpenSSL; LAB_NODE20 carries its own
-    hangs_up: bool = False  # its event loop takes the wake of a refusal for the end, and reads no answer
 
     def command(self):
         kind = os.path.splitext(self.script)[1]
@@ -65,7 +64,7 @@ ALL = [
     Client("httpx async", "httpx_async.py", "chat"),
     Client("aiohttp", "aiohttp_session.py", "messages"),
     Client("urllib", "urllib_open.py", "responses"),
-    Client("aiohttp on uvloop", "uvloop_aiohttp.py", "chat", hangs_up=True),
+    Client("aiohttp on uvloop", "uvloop_aiohttp.py", "chat"),
     Client("wget", "wget.py", "chat"),
     Client("pycurl", "pycurl_easy.py", "messages"),
     Client("Ruby net/http", "net_http.rb", "responses"),

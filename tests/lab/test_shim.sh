@@ -142,6 +142,14 @@ filters_reached() {
 }
 ok "TLS as a filter among BIOs: nothing refused reached" filters_reached
 
+gnutls_program() {
+	[ -x "$tmp/gtls" ] || cc -D_GNU_SOURCE -Wall -Wextra -Werror -o "$tmp/gtls" tests/lab/shim/gtls.c -lgnutls || return 1
+	clear_logs
+	is good under "$tmp/gtls" "$1" && [ "$(grep -c ^POST "$tmp/server.log")" = 4 ]
+}
+ok "what few programs do with GnuTLS, TLS 1.2" gnutls_program 443
+ok "what few programs do with GnuTLS, TLS 1.3" gnutls_program 444
+
 # OpenSSL 1.1 is a stand-in of that name and those symbol versions.
 two_libraries() {
 	local d=$tmp/ssl11
