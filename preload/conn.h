@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One governed TLS connection: plaintext is swallowed until a request is whole, then judged, then
- * sent or answered.
+ * One governed connection, under TLS or in clear: plaintext is swallowed until a request is whole,
+ * then judged, then sent or answered.
  *
  * The state hangs on the library's own object and dies with it. Invariants:
  *   - bytes reach the library only behind a PASS that covers those very bytes, in memory of
