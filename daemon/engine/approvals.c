@@ -124,8 +124,7 @@ struct approval *approvals_add(struct approvals *a, const struct engine_hold *ho
 static void mark(struct approval *x, void *data)
 {
 	(void)data;
-	/* What is on its way cannot have been told. */
-	x->stale = !x->on_its_way;
+	x->stale = true;
 }
 
 void approvals_mark(struct approvals *a)

@@ -15,6 +15,7 @@ struct approval {
 	struct hash digest, join;
 	enum approval_state state;
 	bool on_its_way; /* to the ledger: pending there only when that says so */
+	uint64_t asked_id; /* the caller's: under which the question is on its way */
 	int64_t expires_ms; /* wall clock */
 	char by[129]; /* who decided; cut */
 	char rationale[1025]; /* cut */

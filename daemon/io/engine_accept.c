@@ -116,7 +116,7 @@ static void timed_out(struct loop_timer *timer)
 	case CONN_JUDGING:
 		break;
 	case CONN_RECORDING:
-		conn_unrecorded(c);
+		c->held ? hold_unanswered(c) : conn_unrecorded(c);
 		break;
 	case CONN_HELD:
 		hold_timed_out(c);

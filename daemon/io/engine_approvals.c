@@ -61,6 +61,41 @@ static struct approval *heard_of(struct engine_role *er, const struct fields *f)
 	return a;
 }
 
+struct question_of {
+	uint64_t asked_id;
+	struct approval *approval;
+};
+
+static void look_for_question(struct approval *a, void *data)
+{
+	struct question_of *q = data;
+
+	if (a->on_its_way && a->asked_id == q->asked_id)
+		q->approval = a;
+}
+
+void hold_not_asked_by(struct engine_role *er, uint64_t id, struct span failure)
+{
+	struct question_of q = {.asked_id = id};
+
+	/* Others may have joined before the asker left. */
+	approvals_each(er->approvals, look_for_question, &q);
+	if (q.approval)
+		hold_not_asked(q.approval, failure);
+}
+
+static void forget_question(struct approval *a, void *data)
+{
+	(void)data;
+	a->on_its_way = false;
+}
+
+void hold_questions_gone(struct engine_role *er)
+{
+	/* The next ledger tells of those that the last one took; the others are over then. */
+	approvals_each(er->approvals, forget_question, NULL);
+}
+
 void hold_heard(struct engine_role *er, struct span payload)
 {
 	enum approval_state state = APPROVAL_EXPIRED;
@@ -117,7 +152,8 @@ void hold_ask_all(struct engine_role *er)
 	json_write_object(&w, NULL);
 	json_write_array(&w, "holds");
 	for (uint32_t i = 0; i < AICP_ENGINE_CONNECTIONS_MAX; i++)
-		if (er->conn[i] && er->conn[i]->held)
+		/* In the thread's hands it is not recorded yet, nor ours to look at. */
+		if (er->conn[i] && er->conn[i]->state > CONN_JUDGING && er->conn[i]->held)
 			json_write_str(&w, NULL, er->conn[i]->decision);
 	json_write_end_array(&w);
 	json_write_end_object(&w);

@@ -321,6 +321,8 @@ void conn_not_recorded(struct engine_role *er, uint64_t id, struct span failure)
 {
 	struct conn *c = find(er, id);
 
+	if (!c && id & HOLD_ID_BIT)
+		hold_not_asked_by(er, id & ~HOLD_ID_BIT, failure);
 	if (!c)
 		return;
 	if (c->state == CONN_ENDING)
@@ -338,4 +340,5 @@ void conn_ledger_gone(struct engine_role *er)
 			conn_unrecorded(er->conn[i]);
 		else if (er->conn[i] && er->conn[i]->state == CONN_ENDING)
 			hold_unrecorded(er->conn[i]);
+	hold_questions_gone(er);
 }

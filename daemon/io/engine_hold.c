@@ -146,14 +146,20 @@ static int put_end(struct conn *c, enum hold_outcome outcome, enum reason reason
 	return er->record.err;
 }
 
-/* The program gave up: nobody waits for an answer, and nothing was let go. */
-static void abandon(struct conn *c)
+/* Records an end that nobody waits for: nothing was let go. 0 or -errno. */
+static int note_end(struct conn *c, enum hold_outcome outcome, enum reason reason)
 {
 	struct engine_role *er = c->role;
+	int r = put_end(c, outcome, reason);
 
-	if (put_end(c, HOLD_ABANDONED, REASON_APPROVAL_PENDING) < 0 ||
-	    peer_send(&er->ledger, LINK_APPEND, 0, buf_span(&er->record), -1) < 0)
-		conn_note(er, c->user, BUDGET_ABANDONED);
+	return r < 0 ? r : peer_send(&er->ledger, LINK_APPEND, 0, buf_span(&er->record), -1);
+}
+
+/* The program gave up: nobody waits for an answer. */
+static void abandon(struct conn *c)
+{
+	if (note_end(c, HOLD_ABANDONED, REASON_APPROVAL_PENDING) < 0)
+		conn_note(c->role, c->user, BUDGET_ABANDONED);
 	conn_close(c);
 }
 
@@ -234,7 +240,8 @@ static void begin_wait(struct conn *c)
 {
 	struct engine_role *er = c->role;
 
-	if (!(c->frame.head.flags & AICP_SHIM_F_CAN_HOLD) || c->held->hold_ms <= 0) {
+	if (!(c->frame.head.flags & AICP_SHIM_F_CAN_HOLD) || c->held->hold_ms <= 0 ||
+	    er->stopping) {
 		end(c, HOLD_REFUSED, REASON_APPROVAL_PENDING);
 		return;
 	}
@@ -271,13 +278,16 @@ void hold_consider(struct conn *c)
 	case APPROVAL_REJECTED:
 		end(c, HOLD_REFUSED, REASON_APPROVAL_REJECTED);
 		return;
-	case APPROVAL_EXPIRED:
 	case APPROVAL_USED:
+		end(c, HOLD_REFUSED, REASON_APPROVAL_USED);
+		return;
+	case APPROVAL_EXPIRED:
 	case _APPROVAL_STATE_COUNT:
 		break;
 	}
+	/* Before its time it is over only for us: no ledger knows of it. */
 	end(c, HOLD_REFUSED,
-	    a->expires_ms <= wall_ms() ? REASON_APPROVAL_EXPIRED : REASON_APPROVAL_USED);
+	    a->expires_ms <= wall_ms() ? REASON_APPROVAL_EXPIRED : REASON_NO_RECORD);
 }
 
 void hold_timed_out(struct conn *c)
@@ -294,6 +304,7 @@ static int ask(struct conn *c, struct span question)
 
 	if (r < 0)
 		return r;
+	c->held->approval->asked_id = c->id;
 	c->held->awaiting++;
 	return 0;
 }
@@ -307,6 +318,21 @@ static struct approval *approval_for(struct conn *c, bool *ret_new)
 
 	*ret_new = !a;
 	return a ? a : approvals_add(er->approvals, hold, c->held->expires_ms, now_ms);
+}
+
+/* It is refused before it waits. Its decision, which says that it is held, is in the ledger or on
+ * its way there: the end follows it. */
+static void give_up(struct conn *c, enum reason reason)
+{
+	put_answer(c, reason);
+	if (note_end(c, HOLD_REFUSED, reason) < 0)
+		conn_note(c->role, c->user, BUDGET_ABANDONED);
+	conn_unrecorded(c);
+}
+
+void hold_unanswered(struct conn *c)
+{
+	give_up(c, REASON_NO_RECORD);
 }
 
 void hold_begin(struct conn *c, struct lane *lane)
@@ -336,9 +362,10 @@ void hold_begin(struct conn *c, struct lane *lane)
 	c->held->awaiting = 1;
 	loop_timer_set(er->loop, &c->timer, conn_due(c));
 	if (put_answer(c, REASON_NO_RECORD) < 0 ||
-	    peer_send(&er->ledger, LINK_APPEND, c->id, buf_span(&lane->record), -1) < 0 ||
-	    (is_new && ask(c, buf_span(&lane->question)) < 0))
+	    peer_send(&er->ledger, LINK_APPEND, c->id, buf_span(&lane->record), -1) < 0)
 		conn_unrecorded(c);
+	else if (is_new && ask(c, buf_span(&lane->question)) < 0)
+		hold_unanswered(c);
 }
 
 void hold_durable(struct conn *c, bool question)
@@ -352,32 +379,32 @@ void hold_durable(struct conn *c, bool question)
 }
 
 /* The question was refused: so is whoever waits for its answer. */
-static void not_asked(struct approval *a, enum reason reason)
+void hold_not_asked(struct approval *a, struct span failure)
 {
+	bool full = memmem(failure.p, failure.n, "too-many-approvals", 18) != NULL;
+	enum reason reason = full ? REASON_HOLDS_FULL : REASON_NO_RECORD;
+
 	a->state = APPROVAL_EXPIRED;
 	a->on_its_way = false;
 	while (a->waiting) {
 		struct conn *c = a->waiting;
 
 		/* One that joined meanwhile may wait already: that has to end on record. */
-		if (c->state == CONN_HELD) {
+		if (c->state == CONN_HELD)
 			end(c, HOLD_REFUSED, reason);
-			continue;
-		}
-		put_answer(c, reason);
-		stop_waiting(c);
-		conn_unrecorded(c);
+		else
+			give_up(c, reason);
 	}
 }
 
 void hold_not_recorded(struct conn *c, bool question, struct span failure)
 {
-	bool full = memmem(failure.p, failure.n, "too-many-approvals", 18) != NULL;
-
-	if (question && c->held->approval->on_its_way)
-		not_asked(c->held->approval, full ? REASON_HOLDS_FULL : REASON_NO_RECORD);
-	else
+	if (!question)
 		conn_unrecorded(c);
+	else if (c->held->approval->on_its_way)
+		hold_not_asked(c->held->approval, failure);
+	else
+		hold_unanswered(c);
 }
 
 void hold_stop_all(struct engine_role *er)

@@ -33,6 +33,22 @@ static void begin_stop(struct engine_role *er)
 			       : 0);
 }
 
+static void ledger_gone(struct engine_role *er)
+{
+	if (er->report_id)
+		report_answered(er, er->report_id, false);
+	conn_ledger_gone(er);
+	witness_ledger_gone(er);
+}
+
+static void new_ledger(struct engine_role *er)
+{
+	/* It may be here before the end of the old one was seen, and then that is not seen any
+	 * more. */
+	ledger_gone(er);
+	hold_ask_all(er);
+}
+
 static void from_warden(struct peer *peer, struct link_message *message)
 {
 	struct engine_role *er = peer->data;
@@ -44,7 +60,7 @@ static void from_warden(struct peer *peer, struct link_message *message)
 		if (role == LINK_READER)
 			conn_reader_back(er);
 		else if (role == LINK_LEDGER)
-			hold_ask_all(er);
+			new_ledger(er);
 		/* Counts may have waited for the ledger. */
 		if (!er->report.set)
 			loop_timer_set(er->loop, &er->report, 0);
@@ -106,10 +122,7 @@ static void peer_gone(struct peer *peer, int error)
 		conn_reader_gone(er);
 		break;
 	case LINK_LEDGER:
-		if (er->report_id)
-			report_answered(er, er->report_id, false);
-		conn_ledger_gone(er);
-		witness_ledger_gone(er);
+		ledger_gone(er);
 		break;
 	case LINK_API:
 		er->reload_asker = 0;

@@ -205,6 +205,8 @@ void hold_begin(struct conn *c, struct lane *lane);
 /* The ledger has the decision (or the question), or will not have it. */
 void hold_durable(struct conn *c, bool question);
 void hold_not_recorded(struct conn *c, bool question, struct span failure);
+/* The ledger did not say in time whether it has them. */
+void hold_unanswered(struct conn *c);
 void hold_timed_out(struct conn *c);
 /* The end is durable, or will not be. */
 void hold_ended(struct conn *c);
@@ -213,8 +215,14 @@ void hold_forget(struct conn *c); /* c is being closed */
 /* What the approval that c waits for says now decides about it. */
 void hold_consider(struct conn *c);
 void hold_stop_all(struct engine_role *er); /* aicpd stops */
+/* Nobody is asked, as the ledger did not take the question: whoever waits for it is refused. */
+void hold_not_asked(struct approval *approval, struct span failure);
 
-/* engine_approvals.c: a LINK_APPROVAL; LINK_APPROVALS_END; a new ledger is there */
+/* engine_approvals.c: the question of connection id, which is gone, was not taken; no question that
+ * is on its way gets an answer any more; a LINK_APPROVAL; LINK_APPROVALS_END; a new ledger is there
+ */
+void hold_not_asked_by(struct engine_role *er, uint64_t id, struct span failure);
+void hold_questions_gone(struct engine_role *er);
 void hold_heard(struct engine_role *er, struct span payload);
 void hold_heard_all(struct engine_role *er);
 void hold_ask_all(struct engine_role *er);

@@ -288,6 +288,29 @@ def ledger_killed(client, daemon):
     return None if report["status"] == 200 else "not released: %s" % report
 
 
+def ledger_late(client, daemon):
+    """Nobody waits for a ledger that does not answer; what it records afterwards has an end, and a retry joins."""
+    mark, text = wire.mark(), marker()
+    prompt = "%s %s" % (WORD, text)
+    ledger = role_pid(daemon, "ledger")
+    os.kill(ledger, signal.SIGSTOP)
+    try:
+        report = finish(start(client, [prompt], daemon))[0]
+    finally:
+        os.kill(ledger, signal.SIGCONT)
+    if report["status"] != 403 or wire.reached(text, mark):
+        return "not refused: %s" % report
+    approval = pending(daemon, text)
+    until(lambda: ends(daemon, approval) == ["refused"], "the hold's end")
+    row = daemon.api("/api/approvals/" + approval)
+    entry = daemon.api("/api/logs/" + row["execution_id"])
+    if entry["status"] != "blocked" or entry["approval"]["hold_reason"] != "no-record":
+        return "the log says %s" % entry
+    decide(daemon, approval, "approve")
+    report = finish(start(client, [prompt], daemon))[0]
+    return None if report["status"] == 200 and wire.reached(text, mark) == 1 else "the retry did not pass: %s" % report
+
+
 def stopped(client, daemon):
     """An orderly stop ends what waits."""
     text = marker()
@@ -396,7 +419,7 @@ def main():
     for name, check in [] if sys.argv[1] == "1.2" else (("150 at once", many), ("the client says how long it waits", client_waits),
                         ("two at once are one question", joined), ("a rejection is not asked again", rejected_once),
                         ("the first decision counts", decided_twice), ("killed and started again", restarted),
-                        ("the engine is killed", engine_killed), ("the ledger is killed", ledger_killed),
+                        ("the engine is killed", engine_killed), ("the ledger is killed", ledger_killed), ("the ledger is late", ledger_late),
                         ("an orderly stop", stopped), ("nobody approves their own", not_your_own),
                         ("obligations are kept", obligations), ("control characters are shown", hostile_text)):
         tap.check(name, check, client, daemon)
