@@ -22,8 +22,8 @@
 static const struct {
 	uint8_t bytes[KNOWN_BYTES];
 } known[] = {
-	/* gcc 10 to 13 with a frame pointer: push rbp, mov rbp, push r14, r13, r12, sub rsp, test
-	 * edx. Node 20.20.2 and kin (OpenSSL 3.0). */
+	/* With a frame pointer: push rbp, mov rbp, push r14, r13, r12, sub rsp, test edx. Node
+	 * 20.20.2 for x86-64 as npm ships it (OpenSSL 3.0). */
 	{{0x55, 0x48, 0x89, 0xe5, 0x41, 0x56, 0x41, 0x55, 0x41, 0x54, 0x48, 0x83, 0xec, 0x48, 0x85,
 	  0xd2}},
 };

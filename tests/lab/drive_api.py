@@ -52,23 +52,39 @@ class Api:
         return json.loads(text)
 
 
+HELD = "lab-held"
+POLICIES = labdaemon.POLICY + """\
+---
+policy: lab-holds-word
+when:
+  field: prompt
+  contains: %s
+then: hold
+""" % HELD
+
+
 def curl(daemon, prompt):
     """One governed request; the status that curl saw."""
     body = json.dumps({"model": "gpt-4o", "user": "<script>\x1b[31m\u202e", "messages": [{"role": "user", "content": prompt}]})
     done = subprocess.run(
         daemon.run_prefix() + ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "-d", body,
                                "-H", "Content-Type: application/json", "-H", "Authorization: Bearer " + CANARY_KEY,
+                               # Nobody waits for people here.
+                               "-H", "X-Server-Timeout: 1",
                                "https://api.openai.com/v1/chat/completions"],
         capture_output=True, text=True, timeout=60)
     return done.stdout
 
 
 def operations(api):
-    """(method, path) of the OpenAPI document, parameters filled with the latest decision's id."""
-    some_id = api.get("/api/logs?limit=1")[0]["execution_id"]
+    """(method, path, operation, body) of the OpenAPI document, parameters filled with what there is."""
+    held = next(entry for entry in api.get("/api/logs?limit=100") if entry["policy_id"] == "lab-holds-word")
+    known = {"execution_id": held["execution_id"], "policy_id": "lab-forbidden-word", "approval_id": held["approval"]["approval_id"]}
     for path, methods in api.get("/api/openapi.json")["paths"].items():
         for method, operation in methods.items():
-            yield method.upper(), re.sub(r"\{execution_id\}", some_id, path.replace("{policy_id}", "lab-forbidden-word")), operation
+            body = '{"rationale": "the lab says so"}' if "{approval_id}" in path else "{}"
+            filled = re.sub(r"\{(\w+)\}", lambda match: known[match[1]], path)
+            yield method.upper(), filled, operation, body if method == "post" else None
 
 
 def differ(*pairs):
@@ -78,14 +94,13 @@ def differ(*pairs):
 
 
 def decide(daemon):
-    return differ((curl(daemon, "hello " + CANARY_PROMPT), "200"),
+    return differ((curl(daemon, HELD), "403"), (curl(daemon, "hello " + CANARY_PROMPT), "200"),
                   (curl(daemon, labdaemon.FORBIDDEN + " " + CANARY_PROMPT), "403"))
 
 
 def every_operation(api):
     wrong = []
-    for method, path, operation in operations(api):
-        body = "{}" if method == "POST" else None
+    for method, path, operation, body in operations(api):
         want = 200 if operation["x-permission"] == "public" else 401
         status, _, _ = api.ask(path, method, key=False, body=body)
         if status != want:
@@ -97,7 +112,8 @@ def every_operation(api):
         if status != 403:
             wrong.append("%s %s from another origin: %d" % (method, path, status))
         status, headers, text = api.ask(path, method, body=body)
-        if status != 200:
+        # The question was approved by the operation before this one, and the first decision counts.
+        if status != (409 if path.endswith("/reject") else 200):
             wrong.append("%s %s: %d %s" % (method, path, status, text))
         if headers["X-Content-Type-Options"] != "nosniff" or headers["Cache-Control"] != "no-store":
             wrong.append("%s %s: %s" % (method, path, headers))
@@ -113,7 +129,7 @@ def documented(api):
 
 def tells_no_secret(daemon, api):
     """The prompt and the client's key are in no answer, no log line and no file."""
-    texts = {path: api.ask(path, method, body="{}" if method == "POST" else None)[2] for method, path, _ in operations(api)}
+    texts = {path: api.ask(path, method, body=body)[2] for method, path, _, body in operations(api)}
     texts["csv"] = api.ask("/api/audit/export?format=csv")[2]
     texts["daemon's log"] = daemon.log()
     for arguments in (["log"], ["status"], ["doctor"], ["--json", "log"], ["ledger", "export"]):
@@ -140,7 +156,7 @@ def log_entry(api):
                   (entry["gen_ai.request.model"], "gpt-4o"), (entry["gen_ai.provider.name"], "openai"),
                   (api.get("/api/logs/" + entry["execution_id"]), entry),
                   (api.get("/api/decisions/%s/why-blocked" % entry["execution_id"])["policy_id"], "lab-forbidden-word"),
-                  (api.get("/api/decisions/%s/which-policy" % entry["execution_id"])["policies_evaluated"], ["lab-forbidden-word", "lab-hides-word"]))
+                  (api.get("/api/decisions/%s/which-policy" % entry["execution_id"])["policies_evaluated"], ["lab-forbidden-word", "lab-hides-word", "lab-holds-word"]))
 
 
 def dry_run(daemon, api):
@@ -149,7 +165,7 @@ def dry_run(daemon, api):
         status, _, text = api.ask("/api/policies/dry-run?agent_id=a&prompt=" + prompt, "POST", body='{"hour": 3}')
         answer = json.loads(text)
         wrong.append(differ((status, 200), (answer["decision"]["action"], action), (answer["report"]["final_decision"], action),
-                            (answer["report"]["policies_evaluated"], 2),
+                            (answer["report"]["policies_evaluated"], 3),
                             (answer["report"]["policies_matched"], 1 if action == "block" else 0)))
     said = daemon.aicp("policy", "dry-run", "--prompt", labdaemon.FORBIDDEN)
     wrong.append(differ((said.returncode, 2), ("lab-forbidden-word" in said.stdout, True)))
@@ -270,7 +286,7 @@ def tampered(daemon, api):
 
 def main():
     tap = Tap()
-    daemon = labdaemon.Daemon().start()
+    daemon = labdaemon.Daemon(policy=POLICIES).start()
     with open(daemon.state_dir + "/admin.key") as file:
         api = Api(file.read().strip())
     try:
