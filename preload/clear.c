@@ -264,6 +264,20 @@ static bool is_ours(const struct clear_call *call)
 	return (r == SNIFF_HOST || r == SNIFF_MORE) && os_is_stream(call->fd);
 }
 
+/* Does a head begin here that goes elsewhere than the requests before it, through the same proxy?
+ * Only a whole one tells. */
+static bool goes_elsewhere(const struct clear *c, const struct clear_call *call)
+{
+	enum sniff_outcome r = SNIFF_MORE;
+	struct sniff sniff = {0};
+
+	if (c->address[0] || !conn_is_governed(c->conn) || !conn_is_idle(c->conn))
+		return false;
+	for (size_t i = 0; i < call->v_n && r == SNIFF_MORE; i++)
+		r = look(&sniff, call->v[i].iov_base, call->v[i].iov_len);
+	return r == SNIFF_END || (r == SNIFF_HOST && strcmp(sniff.host, c->sniff.host) != 0);
+}
+
 ssize_t clear_send(const struct clear_call *call)
 {
 	struct clear *c = NULL;
@@ -272,6 +286,11 @@ ssize_t clear_send(const struct clear_call *call)
 
 	if (watch_mark(call->fd) == WATCH_GOVERNED)
 		c = (struct clear *)watch_take(call->fd);
+	if (c && state_of(c) == GOVERNED && goes_elsewhere(c, call)) {
+		watch_note(call->fd, c->mark);
+		watch_drop(&c->watched);
+		c = NULL;
+	}
 	if (!c && !is_ours(call))
 		return call->real(call);
 	if (!c)

@@ -57,6 +57,19 @@ struct conn *conn_new(const struct transport *t, const char *host)
 	return c;
 }
 
+bool conn_is_idle(struct conn *c)
+{
+	bool idle;
+
+	if (lock_mine(&c->lock))
+		return false;
+	lock_take(&c->lock);
+	idle = atomic_load_explicit(&c->phase, memory_order_relaxed) == CONN_COLLECT && !c->n &&
+	       !c->swallowed && !atomic_load_explicit(&c->awaiting, memory_order_relaxed);
+	lock_drop(&c->lock);
+	return idle;
+}
+
 bool conn_is_busy(const struct conn *c)
 {
 	return lock_mine(&c->lock);

@@ -41,6 +41,8 @@ bool conn_host(const char *name, char *ret_host);
 struct conn *conn_new(const struct transport *t, const char *host);
 /* The object dies, or begins another connection. */
 void conn_end(struct conn *c);
+/* Is it between two exchanges: nothing swallowed, nothing on its way, no response to come? */
+bool conn_is_idle(struct conn *c);
 /* Is the calling thread inside one of the functions below on this connection? */
 bool conn_is_busy(const struct conn *c);
 

@@ -461,6 +461,32 @@ static void forms(void)
 	}
 }
 
+/* One connection to a proxy for requests that are governed and others. */
+static void through_proxy(void)
+{
+	static const struct {
+		const char *host, *word;
+		int want;
+	} row[] = {
+		{"api.openai.com", "fine", 200},    {"other.test", "x-test-BLOCK", 200},
+		{"monitored.example", "fine", 200}, {"other.test", "x-test-BLOCK", 200},
+		{"api.openai.com", "fine", 200},    {"api.openai.com", "x-test-BLOCK", 403},
+	};
+	char buf[1024];
+	int fd = dial();
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		size_t n = (size_t)snprintf(
+			buf, sizeof(buf),
+			"POST http://%s/c HTTP/1.1\r\nHost: %s\r\nContent-Length: %zu\r\n\r\n%s",
+			row[i].host, row[i].host, strlen(row[i].word), row[i].word);
+
+		put(fd, buf, n);
+		expect(status(fd), row[i].want, row[i].host);
+	}
+	close(fd);
+}
+
 /* What is not governed goes as it is. */
 static void free_ones(void)
 {
@@ -535,6 +561,7 @@ int main(int argc, char **argv)
 		{"forms", forms},
 		{"not-governed", free_ones},
 		{"held", held},
+		{"proxy", through_proxy},
 	};
 
 	if (argc != 3)
