@@ -150,7 +150,9 @@ static void show_request_line(const struct json *j, uint32_t content)
 
 	printf("%-16s ", "would be sent");
 	show_member(stdout, j, content, "method");
-	printf(" https://");
+	putchar(' ');
+	show_member(stdout, j, content, "scheme");
+	printf("://");
 	show_member(stdout, j, content, "host");
 	show_member(stdout, j, content, "path");
 	if (query != JSON_NONE && j->token[query].kind == JSON_STRING && json_raw(j, query).n) {
@@ -177,6 +179,8 @@ static void show_content(const struct json *j)
 		return;
 	}
 	show_request_line(j, content);
+	if (is_true(j, content, "target_truncated"))
+		puts("                 (the path or the query goes on: this is not all of it)");
 	show_line(stdout, j, content, "body_bytes", "body (bytes)");
 	if (is_true(j, content, "truncated"))
 		show_line(stdout, j, content, "shown_bytes", "only the first");

@@ -112,6 +112,20 @@ static int each_parameter(struct scrub *s, struct span query,
 	return 0;
 }
 
+static int note_value(struct scrub *s, struct span value)
+{
+	s->credential.in_query |= value.n > 0;
+	return 0;
+}
+
+static int hash_query(struct scrub *s, struct span query)
+{
+	const struct span parts[] = {SPAN_LIT("aicp/1/query\n"), query};
+
+	(void)each_parameter(s, query, note_value);
+	return s->credential.in_query ? hash_hmac(s->key, parts, 2, &s->credential.query) : 0;
+}
+
 static int overwrite_value(struct scrub *s, struct span value)
 {
 	overwrite(s, value);
@@ -129,6 +143,8 @@ int credential_scrub(uint8_t *bytes, size_t bytes_n, const struct message *head,
 			r = take_fingerprint(&s, head->header[i].value);
 	if (!r)
 		r = each_parameter(&s, head->query, take_fingerprint);
+	if (!r)
+		r = hash_query(&s, head->query);
 	if (r < 0)
 		return r;
 

@@ -12,6 +12,10 @@
 
 struct credential {
 	char fingerprint[CREDENTIAL_HEX_BYTES + 1]; /* empty: the request carries none */
+	/* Whether anything of the query was overwritten, and then a keyed hash of all of it as it
+	 * was: names may look like a credential's and mean something else. */
+	bool in_query;
+	struct hash query;
 };
 
 /* Is this header one whose value is or proves a credential? By name: the well-known ones, and any
@@ -23,8 +27,8 @@ bool credential_parameter(struct span name);
 
 /*
  * Overwrites, in the bytes that head was parsed from, the value of every such header and query
- * parameter with
- * '*', so that head's slices show stars too. bytes must be the very bytes. The fingerprint is of
+ * parameter with '*', so that head's slices show stars too. A parameter whose name has escapes may
+ * be any, and is taken for one. bytes must be the very bytes. The fingerprint is of
  * the first one in the order of the head, without its scheme ("Bearer "), so that a key is the same
  * in any header. 0 or -EIO (then nothing is overwritten, and the request must not be used).
  */

@@ -161,23 +161,71 @@ static int canonical_json(struct span body, struct json_scan *scan, struct buf *
 	return r;
 }
 
-/* The boundary of a multipart type, or nothing. RFC 2046 section 5.1.1: 1 to 70 characters. */
-static struct span boundary_of(struct span type)
+static struct span trim(struct span s)
 {
-	static const char name[] = "boundary=";
-	struct span value;
+	while (s.n && (s.p[0] == ' ' || s.p[0] == '\t'))
+		s = span_sub(s, 1, s.n);
+	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
 
-	if (!span_ieq(span_sub(type, 0, 10), SPAN_LIT("multipart/")))
-		return SPAN_NULL;
-	for (size_t i = 10; i + sizeof(name) - 1 <= type.n; i++) {
-		if (!span_ieq(span_sub(type, i, i + sizeof(name) - 1), span_str(name)))
-			continue;
-		value = span_sub(type, i + sizeof(name) - 1, type.n);
-		if (value.n && value.p[0] == '"')
-			return span_sub(value, 1, 1 + span_find(span_sub(value, 1, value.n), '"'));
-		return span_sub(value, 0, span_find(value, ';'));
+/* Takes the next parameter off *rest, which begins with its ';'. False: none that has one reading.
+ */
+static bool take_parameter(struct span *rest, struct span *ret_name, struct span *ret_value)
+{
+	struct span s = span_sub(*rest, 1, rest->n);
+	size_t eq = span_find(s, '='), end = span_find(s, ';');
+
+	if (eq >= end)
+		return false;
+	*ret_name = trim(span_sub(s, 0, eq));
+	if (eq + 1 < s.n && s.p[eq + 1] == '"') {
+		size_t close = eq + 2 + span_find(span_sub(s, eq + 2, s.n), '"');
+
+		*ret_value = span_sub(s, eq + 2, close);
+		end = close + span_find(span_sub(s, close, s.n), ';');
+		if (close >= s.n || span_find(*ret_value, '\\') < ret_value->n ||
+		    trim(span_sub(s, close + 1, end)).n)
+			return false;
+	} else {
+		*ret_value = trim(span_sub(s, eq + 1, end));
+		if (span_find(*ret_value, '"') < ret_value->n)
+			return false;
 	}
-	return SPAN_NULL;
+	*rest = span_sub(s, end, s.n);
+	return true;
+}
+
+static unsigned count_word(struct span s, const char *word)
+{
+	const size_t n = strlen(word);
+	unsigned count = 0;
+
+	for (size_t i = 0; i + n <= s.n; i++)
+		count += span_ieq(span_sub(s, i, i + n), span_str(word));
+	return count;
+}
+
+/* The boundary of a multipart type, or nothing, also when others could read another one: where the
+ * word stands twice, or as a part of a name (RFC 2231 has "boundary*0"). RFC 2046 section 5.1.1: 1
+ * to 70 characters. */
+static struct span boundary_of(struct span type, struct span *ret_media)
+{
+	size_t begin = span_find(type, ';');
+	struct span rest = span_sub(type, begin, type.n), boundary = SPAN_NULL, name, value;
+
+	*ret_media = trim(span_sub(type, 0, begin));
+	if (!span_ieq(span_sub(*ret_media, 0, 10), SPAN_LIT("multipart/")) ||
+	    count_word(type, "boundary") != 1)
+		return SPAN_NULL;
+	while (rest.n) {
+		if (!take_parameter(&rest, &name, &value))
+			return SPAN_NULL;
+		if (span_ieq(name, SPAN_LIT("boundary")) && value.n <= 70)
+			boundary = value;
+	}
+	return boundary;
 }
 
 /* Where "--" and the boundary stand at the start of a line of body, from `from` on; or its end. */
@@ -196,24 +244,30 @@ static size_t find_boundary(struct span body, struct span boundary, size_t from)
 	return body.n;
 }
 
+static void put_counted(struct buf *out, struct span s)
+{
+	buf_printf(out, "%zu:", s.n);
+	buf_put(out, s);
+}
+
 /* What stands between boundaries, each with its length before it, so that parts cannot run into
  * each other. */
 static int parts_of(struct span body, struct span boundary, struct buf *out)
 {
-	for (size_t at = 0; at < body.n;) {
+	for (size_t at = 0;;) {
 		size_t end = find_boundary(body, boundary, at);
 
-		buf_printf(out, "%zu:", end - at);
-		buf_put(out, span_sub(body, at, end));
+		put_counted(out, span_sub(body, at, end));
+		if (end == body.n)
+			return out->err;
 		at = end + 2 + boundary.n;
 	}
-	return out->err;
 }
 
 static int put_body(const struct digest_request *q, struct json_scan *scan, struct buf *text)
 {
 	const size_t begin = text->n;
-	struct span boundary;
+	struct span boundary, media;
 	int r;
 
 	buf_put_str(text, "json\n");
@@ -221,27 +275,22 @@ static int put_body(const struct digest_request *q, struct json_scan *scan, stru
 	if (r <= 0)
 		return r;
 	text->n = begin;
-	boundary = boundary_of(q->content_type);
-	if (boundary.n && boundary.n <= 70) {
-		buf_put_str(text, "multipart\n");
-		return parts_of(q->body, boundary, text);
-	}
-	buf_put_str(text, "bytes\n");
-	return buf_put(text, q->body);
+	boundary = boundary_of(q->content_type, &media);
+	buf_put_str(text, boundary.n ? "multipart\n" : "bytes\n");
+	put_counted(text, boundary.n ? media : q->content_type);
+	return boundary.n ? parts_of(q->body, boundary, text) : buf_put(text, q->body);
 }
 
 int digest_request(const struct digest_request *q, struct json_scan *scan, struct buf *text,
 		   struct hash *ret_digest)
 {
-	const struct span head[] = {q->method, q->host, q->path, q->query};
+	const struct span head[] = {q->method, q->host, q->path, q->query, q->query_hash};
 	int r;
 
 	buf_clear(text);
 	buf_put_str(text, "aicp/1/request\n");
-	for (size_t i = 0; i < sizeof(head) / sizeof(head[0]); i++) {
-		buf_printf(text, "%zu:", head[i].n);
-		buf_put(text, head[i]);
-	}
+	for (size_t i = 0; i < sizeof(head) / sizeof(head[0]); i++)
+		put_counted(text, head[i]);
 	r = put_body(q, scan, text);
 	if (!r)
 		r = text->err;

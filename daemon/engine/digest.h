@@ -5,7 +5,8 @@
  * SHA-256 over method, host, path with query, and the body as it would leave. Headers are not part
  * of it, since retries change them (idempotency keys, retry counts). A JSON body counts by what it
  * says (order of keys, white space and escapes do not matter; numbers are taken as written), a
- * multipart body by its parts (their boundary does not matter), any other by its bytes.
+ * multipart body by its media type and its parts (their boundary does not matter), any other, and
+ * one whose boundary two readers could find in different places, by its Content-Type and its bytes.
  */
 #pragma once
 
@@ -17,6 +18,7 @@ struct digest_request {
 	struct span method;
 	struct span host; /* the provider's */
 	struct span path, query;
+	struct span query_hash; /* stands for what is masked in query; empty: nothing is */
 	struct span content_type;
 	struct span body; /* decoded */
 };

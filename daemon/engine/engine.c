@@ -2,7 +2,6 @@
 #include "engine/judge.h"
 
 #include "base/hex.h"
-#include "engine/credential.h"
 #include "provider/hosts.h"
 
 #include <errno.h>
@@ -328,7 +327,6 @@ static int read_call(struct engine *e, const struct engine_request *q,
 static int read_request(struct engine *e, const struct engine_request *q,
 			const struct engine_decision *d, struct reading *reading)
 {
-	struct credential credential;
 	struct http_request *http = &e->http;
 	struct http_fault fault = {0};
 	int outcome, r;
@@ -342,10 +340,10 @@ static int read_request(struct engine *e, const struct engine_request *q,
 		return 0;
 	e->sealed = judge_sealed(&http->head);
 
-	r = credential_scrub(q->bytes, q->bytes_n, &http->head, &e->key, &credential);
+	r = credential_scrub(q->bytes, q->bytes_n, &http->head, &e->key, &e->credential);
 	if (r < 0)
 		return r;
-	r = put_text(e->facts, FACT_CREDENTIAL, span_str(credential.fingerprint));
+	r = put_text(e->facts, FACT_CREDENTIAL, span_str(e->credential.fingerprint));
 	if (!r)
 		r = put_head(e->facts, &http->head, http->content.n);
 	if (!r && reading->reason == _REASON_COUNT)
@@ -460,6 +458,7 @@ void engine_judge(struct engine *e, const struct engine_request *q,
 	e->evaluated = false;
 	e->sealed = false;
 	e->http = (struct http_request){0};
+	e->credential = (struct credential){.in_query = false};
 	hex_encode(span_of(q->random, sizeof(q->random)), d.id);
 	if (e->has_rules) {
 		if (e->rules.providers)

@@ -80,6 +80,7 @@ int judge_hold(struct engine *e, const struct engine_request *q, struct engine_d
 		.host = q->host,
 		.path = head->path,
 		.query = head->query,
+		.query_hash = e->credential.in_query ? hash_span(&e->credential.query) : SPAN_NULL,
 		.content_type = head->content_type,
 		.body = leaving(e, d),
 	};
@@ -213,6 +214,8 @@ int engine_approval_content(struct engine *e, const struct engine_request *q,
 			    const struct engine_decision *d, struct buf *out)
 {
 	const struct message *head = &e->http.head;
+	struct span path = record_cut_to(head->path, 8192);
+	struct span query = record_cut_to(head->query, 8192);
 	struct span body = leaving(e, d);
 	struct json_write w;
 	size_t shown = 0, n = 0;
@@ -230,9 +233,11 @@ int engine_approval_content(struct engine *e, const struct engine_request *q,
 	put_findings(e, &w, n);
 	json_write_string(&w, "host", q->host);
 	json_write_string(&w, "method", head->method);
-	json_write_string(&w, "path", record_cut_to(head->path, 8192));
-	json_write_string(&w, "query", record_cut_to(head->query, 8192));
+	json_write_string(&w, "path", path);
+	json_write_string(&w, "query", query);
+	json_write_str(&w, "scheme", q->clear ? "http" : "https");
 	json_write_int(&w, "shown_bytes", (int64_t)shown);
+	json_write_bool(&w, "target_truncated", path.n < head->path.n || query.n < head->query.n);
 	json_write_bool(&w, "truncated", shown < body.n);
 	json_write_end_object(&w);
 	if (!r)

@@ -6,6 +6,7 @@
 
 #include "base/json_write.h"
 #include "base/json.h"
+#include "engine/credential.h"
 #include "engine/rewrite.h"
 #include "http/request.h"
 
@@ -20,6 +21,7 @@ struct engine {
 	size_t bytes_n; /* of the request in hand, as it came */
 	struct buf body; /* its decoded body */
 	struct http_request http; /* the request in hand; empty without a whole head */
+	struct credential credential; /* what was overwritten in it */
 	bool sealed; /* its body must not change: signed, digested, or followed by trailers */
 	/* for redacting; made when first needed */
 	struct rewrite *rewrite;

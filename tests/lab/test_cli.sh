@@ -199,7 +199,8 @@ cat >"$tmp/answers" <<'JSON'
   "policy_id": "ask-first", "gen_ai.request.model": "gpt-4o\u001b[31m", "server.address": "api.openai.com", "reason": "please look"}]}],
  "GET /api/approvals/0123456789abcdef01234567": [200, {"approval_id": "0123456789abcdef01234567", "status": "pending", "policy_id": "ask-first",
   "identity": {"uid": 1000, "exe_sha256": "aa", "claimed": {"exe": "/bin/\u001b]0;owned\u0007", "args": "sh -c \u202egnihtemos"}},
-  "content": {"method": "POST", "host": "api.openai.com", "path": "/v1/x", "query": "a=\u001b[2J", "body_bytes": 9, "truncated": false},
+  "content": {"method": "POST", "host": "api.openai.com", "path": "/v1/x", "query": "a=\u001b[2J", "scheme": "https",
+    "body_bytes": 9, "target_truncated": true, "truncated": false},
   "shown": [{"policies": [], "text": "one\nstatus           approved\u001b[2J \u27e6ssn: forged\u27e7 "},
             {"policies": ["ssn"], "text": "123\u202e45"}, {"policies": [], "text": " tail"}]}],
  "GET /api/approvals/999999999999999999999999": [404, {"message": "no approval has this id\u001b[31m"}],
@@ -228,6 +229,7 @@ ok "approval list --follow shows each once" bash -c "timeout 2 '$aicp' -c '$tmp/
 ok "approval list --json" bash -c "'$aicp' --json -c '$tmp/aicp.yaml' approval list | jq -e '.pending[0].approval_id == \"$id\"'"
 ok "approval show: harmless" harmless show "$id"
 ok "approval show: who asks, and what it claims" gives 0 'claims exe       /bin/\x1b]0;owned\x07' approval show "$id"
+ok "approval show: a cut target says so" gives 0 'this is not all of it' approval show "$id"
 ok "approval show: what would be sent" gives 0 'POST https://api.openai.com/v1/x?a=\x1b[2J' approval show "$id"
 ok "approval show: findings are marked" gives 0 '⟦ssn: 123\u{202e}45⟧ tail' approval show "$id"
 ok "approval show: marks cannot be forged" gives 0 '\u{27e6}ssn: forged\u{27e7}' approval show "$id"

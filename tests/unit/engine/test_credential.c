@@ -22,7 +22,7 @@ static struct credential scrub(const char *text, char **ret_bytes)
 {
 	struct buf body = BUF_INIT(AICP_INFLATED_BYTES_MAX);
 	struct hash_key keyed = {.ctx = hash_ctx_new(), .key = key};
-	struct credential credential = {{0}};
+	struct credential credential;
 	struct http_request request;
 	size_t n = strlen(text);
 	char *bytes = malloc(n + 1);

@@ -230,6 +230,29 @@ static void test_what_the_provider_would_act_on_is_in_the_digest(void **state)
 	}
 }
 
+static void test_what_is_masked_in_the_query_is_in_the_digest(void **state)
+{
+	/* By their names, each may be a credential; to the provider it is what it is. */
+	static const char *const path[] = {
+		CHAT "?%6dodel=cheap", CHAT "?%6dodel=large", CHAT "?author=anne",
+		CHAT "?author=emil",   CHAT "?page_token=1",  CHAT "?page_token=2",
+		CHAT "?a=1&key=111",   CHAT "?a=1&key=112",   CHAT "?a=1&key=***",
+	};
+	struct bench *b = *state;
+	struct hash seen[sizeof(path) / sizeof(path[0])];
+
+	for (size_t i = 0; i < sizeof(path) / sizeof(path[0]); i++) {
+		struct hash again;
+
+		seen[i] = digest_of(b, path[i], "", BODY);
+		again = digest_of(b, path[i], "", BODY);
+		assert_true(hash_eq(&seen[i], &again));
+		for (size_t k = 0; k < i; k++)
+			if (hash_eq(&seen[k], &seen[i]))
+				fail_msg("cases %zu and %zu are the same request", k, i);
+	}
+}
+
 static void test_who_may_join_is_who_the_kernel_says(void **state)
 {
 	struct bench *b = *state;
@@ -354,7 +377,38 @@ static void test_a_long_request_is_cut_and_says_so(void **state)
 	assert_int_equal(engine_approval_content(b->engine, &b->q, &d, &b->out), 0);
 	assert_true(b->out.n <= AICP_APPROVAL_CONTENT_BYTES_MAX);
 	assert_true(says(&b->out, "\"truncated\":true"));
+	assert_true(says(&b->out, "\"target_truncated\":false"));
 	buf_deinit(&body);
+}
+
+static void test_a_long_target_is_cut_and_says_so(void **state)
+{
+	struct bench *b = *state;
+	struct buf target = BUF_INIT(1u << 16);
+	struct engine_decision d;
+
+	buf_put_str(&target, CHAT "?a=");
+	for (int i = 0; i < 9000; i++)
+		buf_put_byte(&target, 'a');
+	buf_put_str(&target, "&real=1");
+	d = judge(b, buf_str(&target), SPAN_LIT(BODY));
+	assert_true(d.held);
+	assert_int_equal(engine_approval_content(b->engine, &b->q, &d, &b->out), 0);
+	assert_true(says(&b->out, "\"truncated\":false"));
+	assert_true(says(&b->out, "\"target_truncated\":true"));
+	buf_deinit(&target);
+}
+
+static void test_approvers_see_whether_it_is_encrypted(void **state)
+{
+	struct bench *b = *state;
+	struct engine_decision d = ask(b, "payroll");
+
+	assert_int_equal(engine_approval_content(b->engine, &b->q, &d, &b->out), 0);
+	assert_true(says(&b->out, "\"scheme\":\"https\""));
+	b->q.clear = true;
+	assert_int_equal(engine_approval_content(b->engine, &b->q, &d, &b->out), 0);
+	assert_true(says(&b->out, "\"scheme\":\"http\""));
 }
 
 static void test_obligations_of_other_policies_stay(void **state)
@@ -379,19 +433,25 @@ static void test_obligations_of_other_policies_stay(void **state)
 	assert_int_equal(with.verdict.reason, REASON_CANNOT_REWRITE);
 }
 
+static void hold_everything(struct bench *b)
+{
+	struct policy_source source = {"all.yaml",
+				       SPAN_LIT("- {name: all, when: always, then: hold}\n")};
+	struct yaml_error error = YAML_ERROR_INIT;
+
+	policy_set_unref(b->policies);
+	assert_int_equal(policy_load(&source, 1, &b->policies, &error), PARSE_DONE);
+}
+
 static void test_a_body_that_is_no_json_is_shown_and_bound(void **state)
 {
 	static const char form[] = "--%s\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\n"
 				   "payroll\r\n--%s--\r\n";
 	struct bench *b = *state;
-	struct policy_source source = {"all.yaml",
-				       SPAN_LIT("- {name: all, when: always, then: hold}\n")};
-	struct yaml_error error = YAML_ERROR_INIT;
 	struct engine_decision d[3];
 	char body[512];
 
-	policy_set_unref(b->policies);
-	assert_int_equal(policy_load(&source, 1, &b->policies, &error), PARSE_DONE);
+	hold_everything(b);
 	for (int i = 0; i < 3; i++) {
 		const char *boundary = i == 1 ? "other" : "one";
 
@@ -411,6 +471,48 @@ static void test_a_body_that_is_no_json_is_shown_and_bound(void **state)
 	assert_int_equal(engine_approval_content(b->engine, &b->q, &d[0], &b->out), 0);
 	assert_true(
 		says(&b->out, "\"body\":\"//4=\",\"body_bytes\":2,\"body_encoding\":\"base64\""));
+}
+
+static void test_how_a_body_is_to_be_read_is_in_the_digest(void **state)
+{
+#define FORM "multipart/form-data; "
+#define PARTS                                                                                      \
+	"--A\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n"                                \
+	"--B\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\nhi\r\n--B--\r\n"            \
+	"--C\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\nho\r\n--C--\r\n--A--\r\n"
+	static const struct {
+		const char *type, *body;
+	} other[] = {
+		/* Which boundary counts depends on who reads it. */
+		{FORM "xboundary=A; boundary=B", PARTS},
+		{FORM "xboundary=A; boundary=C", PARTS},
+		{FORM "boundary=A; boundary=B", PARTS},
+		{FORM "boundary=A; boundary=C", PARTS},
+		{FORM "boundary=A; boundary*0=B", PARTS},
+		{FORM "boundary=A; boundary*0=C", PARTS},
+		{FORM "x=\"; boundary=A\"; boundary=B", PARTS},
+		{FORM "x=\"; boundary=A\"; boundary=C", PARTS},
+		{FORM "boundary=A", PARTS},
+		{"multipart/mixed; boundary=A", PARTS},
+		/* The last part ends, or does not. */
+		{FORM "boundary=A", "--A\r\nhi\r\n"},
+		{FORM "boundary=A", "--A\r\nhi\r\n--A"},
+		{"text/plain", "model=m&prompt=hi"},
+		{"application/x-www-form-urlencoded", "model=m&prompt=hi"},
+	};
+	struct bench *b = *state;
+	struct hash seen[sizeof(other) / sizeof(other[0])];
+
+	hold_everything(b);
+	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++) {
+		char header[256];
+
+		snprintf(header, sizeof(header), "Content-Type: %s\r\n", other[i].type);
+		seen[i] = digest_of(b, "/v1/files", header, other[i].body);
+		for (size_t k = 0; k < i; k++)
+			if (hash_eq(&seen[k], &seen[i]))
+				fail_msg("cases %zu and %zu are the same request", k, i);
+	}
 }
 
 static void test_the_answer_names_the_approval(void **state)
@@ -496,10 +598,14 @@ int main(void)
 		TEST(test_monitor_mode_only_would_hold),
 		TEST(test_what_a_retry_changes_is_not_in_the_digest),
 		TEST(test_what_the_provider_would_act_on_is_in_the_digest),
+		TEST(test_what_is_masked_in_the_query_is_in_the_digest),
+		TEST(test_how_a_body_is_to_be_read_is_in_the_digest),
 		TEST(test_who_may_join_is_who_the_kernel_says),
 		TEST(test_the_client_says_how_long_it_waits),
 		TEST(test_approvers_see_what_leaves_with_findings_marked),
 		TEST(test_a_long_request_is_cut_and_says_so),
+		TEST(test_a_long_target_is_cut_and_says_so),
+		TEST(test_approvers_see_whether_it_is_encrypted),
 		TEST(test_obligations_of_other_policies_stay),
 		TEST(test_a_body_that_is_no_json_is_shown_and_bound),
 		TEST(test_the_answer_names_the_approval),
