@@ -41,28 +41,24 @@ HOOK int dup(int fd)
 	return r;
 }
 
+/* Where it fails, to stays what it was. */
+static int replaced(int from, int to, int r)
+{
+	if (r < 0 || from == to)
+		return r;
+	watch_close(to);
+	watch_copy(from, to);
+	return r;
+}
+
 HOOK int dup2(int from, int to)
 {
-	int r;
-
-	if (from != to)
-		watch_close(to);
-	r = real_libc()->dup2(from, to);
-	if (r >= 0)
-		watch_copy(from, to);
-	return r;
+	return replaced(from, to, real_libc()->dup2(from, to));
 }
 
 HOOK int dup3(int from, int to, int flags)
 {
-	int r;
-
-	if (from != to)
-		watch_close(to);
-	r = real_libc()->dup3(from, to, flags);
-	if (r >= 0)
-		watch_copy(from, to);
-	return r;
+	return replaced(from, to, real_libc()->dup3(from, to, flags));
 }
 
 static int duplicated(int fd, int command, int r)

@@ -265,6 +265,8 @@ static void duplicates(void)
 	int fd = dial(), a = dup(fd), b = fcntl(fd, F_DUPFD_CLOEXEC, 100), c = dup2(fd, 200);
 
 	expect(ask(a, "through a duplicate"), 200, "dup");
+	expect(dup2(-1, fd), -1, "dup2 of nothing");
+	expect(dup3(a, fd, O_APPEND), -1, "dup3 with a flag that it does not know");
 	put(fd, buf, request(buf, sizeof(buf), "x-test-BLOCK"));
 	close(fd);
 	close(a);
