@@ -64,10 +64,18 @@ static ssize_t receive(int fd, void *buf, size_t n, int flags,
 	return clear_receive(&(struct clear_call){fd, flags, &v, 1, real, arguments});
 }
 
-/* The first read of a socket that was woken gets one byte. */
-static inline bool is_nudged(int fd, size_t n)
+/* To be asked before anything that the program gave is looked at: it may be no memory. */
+static inline bool is_woken(int fd)
 {
-	return __builtin_expect(watch_mark(fd) == WATCH_WOKEN, 0) && n && nudge_take(fd);
+	return __builtin_expect(watch_mark(fd) == WATCH_WOKEN, 0);
+}
+
+/* The first read of a socket that was woken gets one byte; not one that would fill nothing, or ask
+ * for something else than the stream. */
+static inline bool is_nudged(int fd, size_t n, int flags)
+{
+	return is_woken(fd) && n && !(flags & (MSG_PEEK | MSG_TRUNC | MSG_OOB | MSG_ERRQUEUE)) &&
+	       nudge_take(fd);
 }
 
 static ssize_t one_byte(void *buf)
@@ -78,7 +86,7 @@ static ssize_t one_byte(void *buf)
 
 HOOK ssize_t read(int fd, void *buf, size_t n)
 {
-	if (is_nudged(fd, n))
+	if (is_nudged(fd, n, 0))
 		return one_byte(buf);
 	if (clear_receives(fd))
 		return receive(fd, buf, n, 0, real_read, NULL);
@@ -87,7 +95,7 @@ HOOK ssize_t read(int fd, void *buf, size_t n)
 
 HOOK ssize_t __read_chk(int fd, void *buf, size_t n, size_t room)
 {
-	if (n <= room && is_nudged(fd, n))
+	if (n <= room && is_nudged(fd, n, 0))
 		return one_byte(buf);
 	if (clear_receives(fd) && n <= room)
 		return receive(fd, buf, n, 0, real_read, NULL);
@@ -96,7 +104,7 @@ HOOK ssize_t __read_chk(int fd, void *buf, size_t n, size_t room)
 
 HOOK ssize_t readv(int fd, const struct iovec *v, int n)
 {
-	if (n > 0 && is_nudged(fd, v[0].iov_len))
+	if (is_woken(fd) && n > 0 && is_nudged(fd, v[0].iov_len, 0))
 		return one_byte(v[0].iov_base);
 	if (clear_receives(fd) && n > 0)
 		return clear_receive(&(struct clear_call){fd, 0, v, (size_t)n, real_readv, NULL});
@@ -105,7 +113,7 @@ HOOK ssize_t readv(int fd, const struct iovec *v, int n)
 
 HOOK ssize_t recv(int fd, void *buf, size_t n, int flags)
 {
-	if (!(flags & MSG_PEEK) && is_nudged(fd, n))
+	if (is_nudged(fd, n, flags))
 		return one_byte(buf);
 	if (clear_receives(fd))
 		return receive(fd, buf, n, flags, real_recv, NULL);
@@ -114,7 +122,7 @@ HOOK ssize_t recv(int fd, void *buf, size_t n, int flags)
 
 HOOK ssize_t __recv_chk(int fd, void *buf, size_t n, size_t room, int flags)
 {
-	if (n <= room && !(flags & MSG_PEEK) && is_nudged(fd, n))
+	if (n <= room && is_nudged(fd, n, flags))
 		return one_byte(buf);
 	if (clear_receives(fd) && n <= room)
 		return receive(fd, buf, n, flags, real_recv, NULL);
@@ -155,7 +163,7 @@ HOOK ssize_t recvmsg(int fd, struct msghdr *m, int flags)
 	const struct message message = {m, &called};
 	ssize_t r;
 
-	if (m->msg_iovlen && !(flags & MSG_PEEK) && is_nudged(fd, m->msg_iov[0].iov_len)) {
+	if (is_woken(fd) && m->msg_iovlen && is_nudged(fd, m->msg_iov[0].iov_len, flags)) {
 		m->msg_namelen = 0;
 		m->msg_controllen = 0;
 		m->msg_flags = 0;

@@ -490,6 +490,21 @@ static void through_proxy(void)
 }
 
 /* What is not governed goes as it is. */
+/* The kernel says what is wrong with memory that is not there. */
+static void unmapped(int fd)
+{
+	char *volatile nowhere = (char *)8;
+
+	expect(read(fd, nowhere, 8), -1, "read");
+	expect(errno, EFAULT, "read");
+	expect(readv(fd, (struct iovec *)nowhere, 1), -1, "readv");
+	expect(errno, EFAULT, "readv");
+	expect(recvmsg(fd, (struct msghdr *)nowhere, 0), -1, "recvmsg");
+	expect(errno, EFAULT, "recvmsg");
+	expect(recvmmsg(fd, (struct mmsghdr *)nowhere, 1, 0, NULL), -1, "recvmmsg");
+	expect(errno, EFAULT, "recvmmsg");
+}
+
 static void free_ones(void)
 {
 	char buf[1024], far[70000];
@@ -498,6 +513,8 @@ static void free_ones(void)
 
 	for (size_t i = 0; i < n; i++)
 		put(fd, buf + i, 1);
+	expect(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 10000), 1, "poll");
+	unmapped(fd);
 	expect(status_by(fd, 1), 200, "byte by byte");
 	for (size_t cut = 1; cut < n; cut += 7) {
 		put(fd, buf, cut);
