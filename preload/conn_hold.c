@@ -61,12 +61,19 @@ static void set_phase(struct conn *c, enum conn_phase phase)
 	atomic_store_explicit(&c->phase, phase, memory_order_release);
 }
 
+/* What is in clear ends with the last of the program's descriptors; it may close the one at hand.
+ */
+static unsigned hold_flags(const struct conn *c)
+{
+	return (conn_reads_itself(c) ? HOLD_NUDGES : 0u) |
+	       (c->transport.ops->clear ? 0u : HOLD_UNTIL_CLOSED);
+}
+
 /* Puts the request aside. What the library said when it did not, or _CANNOT. */
 static enum transport_seal put_aside(struct conn *c, const struct link_answer *got)
 {
 	int fd = conn_socket(c);
-	struct hold *hold =
-		fd < 0 ? NULL : hold_new(got->engine, fd, conn_reads_itself(c), got->wait_ms);
+	struct hold *hold = fd < 0 ? NULL : hold_new(got->engine, fd, hold_flags(c), got->wait_ms);
 	uint8_t *sealed = NULL;
 	size_t n = 0, cap = 0;
 	enum transport_seal r = hold ? seal(c, &sealed, &n, &cap) : TRANSPORT_CANNOT;

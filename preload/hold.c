@@ -24,11 +24,10 @@ struct hold {
 	_Atomic(bool) given_up;
 	bool done; /* the thread is through with it; under the lock */
 	bool sending;
-	bool nudges;
+	unsigned flags; /* enum hold_flag */
 	bool witness; /* the engine wants to hear of the response, on the same connection */
 	struct own engine, socket; /* duplicates */
-	struct own
-		program; /* the program's own socket; ours may have been closed with all others */
+	struct own program; /* the program's own socket */
 	uint8_t *sealed;
 	size_t n, cap, sent;
 	int64_t deadline_ms;
@@ -45,14 +44,14 @@ static struct hold *holds;
 static size_t holds_n;
 static int holds_pid;
 static bool thread_runs;
-static struct own wake = {.fd = -1};
+/* Two ends of one, as files of an eventfd's kind all have the same inode, and could not be told
+ * from the program's. */
+static struct own wake_in = {.fd = -1}, wake_out = {.fd = -1};
 
 static void wake_thread(void)
 {
-	const uint64_t one = 1;
-
-	if (own_is_ours(&wake))
-		(void)os_write(wake.fd, &one, sizeof(one));
+	if (own_is_ours(&wake_in))
+		(void)os_sendto(wake_in.fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
 }
 
 /* ---- one hold, in the thread ---- */
@@ -72,7 +71,7 @@ static void wake_program(struct hold *h)
 {
 	const struct own *own = own_is_ours(&h->socket) ? &h->socket : &h->program;
 
-	if (h->nudges && own_is_ours(&h->program))
+	if (h->flags & HOLD_NUDGES && own_is_ours(&h->program))
 		nudge_put(h->program.fd, h->program.inode);
 	if (own_is_ours(own))
 		(void)os_shutdown_read(own->fd);
@@ -144,6 +143,12 @@ static bool hear(struct hold *h, uint8_t *buffer)
 	}
 }
 
+/* Is nobody left who would read a response? */
+static bool has_left(const struct hold *h)
+{
+	return h->flags & HOLD_UNTIL_CLOSED && !own_is_ours(&h->program);
+}
+
 /* socket: what poll said of it. true: through with it. */
 static bool step(struct hold *h, short socket, uint8_t *buffer)
 {
@@ -153,7 +158,7 @@ static bool step(struct hold *h, short socket, uint8_t *buffer)
 		return false;
 	if (h->sending)
 		return send_more(h);
-	if (socket & (POLLERR | POLLHUP | POLLRDHUP)) {
+	if (socket & (POLLERR | POLLHUP | POLLRDHUP) || has_left(h)) {
 		set_outcome(h, HOLD_BROKEN);
 		return true;
 	}
@@ -165,6 +170,7 @@ static bool step(struct hold *h, short socket, uint8_t *buffer)
 static void hold_free(struct hold *h)
 {
 	own_close(&h->engine);
+	own_close(&h->socket);
 	arena_unmap(h->sealed, h->cap);
 	arena_unmap(h->answer, h->answer_cap);
 	arena_unmap(h, HOLD_BYTES);
@@ -184,9 +190,10 @@ static void finish(struct hold *h)
 		hold_free(h);
 }
 
+/* One that is closed, or has no other end, is always ready: it must not be waited for in vain. */
 static struct pollfd poll_of(const struct own *own, short events)
 {
-	return (struct pollfd){.fd = own->fd, .events = events};
+	return (struct pollfd){.fd = events && own_is_ours(own) ? own->fd : -1, .events = events};
 }
 
 /* What to wait for; room for 1 + 2 * holds_n. */
@@ -194,12 +201,12 @@ static size_t list(struct pollfd *p)
 {
 	size_t n = 0;
 
-	p[n++] = poll_of(&wake, POLLIN);
+	p[n++] = poll_of(&wake_out, POLLIN);
 	for (const struct hold *h = holds; h; h = h->next) {
-		const short engine = h->sealed && !h->sending ? POLLIN : 0;
+		const bool armed = h->sealed != NULL;
 
-		p[n++] = poll_of(&h->engine, engine);
-		p[n++] = poll_of(&h->socket, h->sending ? POLLOUT : POLLRDHUP);
+		p[n++] = poll_of(&h->engine, armed && !h->sending ? POLLIN : 0);
+		p[n++] = poll_of(&h->socket, h->sending ? POLLOUT : armed ? POLLRDHUP : 0);
 	}
 	return n;
 }
@@ -224,10 +231,16 @@ static void step_all(const struct pollfd *p, size_t n, uint8_t *buffer)
 
 static void drain_wake(void)
 {
-	uint64_t count;
+	uint8_t wakes[64];
 
-	if (own_is_ours(&wake))
-		(void)os_read(wake.fd, &count, sizeof(count));
+	if (own_is_ours(&wake_out))
+		(void)os_read(wake_out.fd, wakes, sizeof(wakes));
+}
+
+static void close_wake(void)
+{
+	own_close(&wake_in);
+	own_close(&wake_out);
 }
 
 /* Room for what is waited for now. NULL: out of memory; then it is looked at without waiting. */
@@ -261,7 +274,7 @@ static void run(void)
 		step_all(p, n, buffer);
 	}
 	thread_runs = false;
-	own_close(&wake);
+	close_wake();
 	arena_unmap(p, cap);
 	lock_drop(&holds_lock);
 }
@@ -277,17 +290,21 @@ static void forget_parent(void)
 	holds = NULL;
 	holds_n = 0;
 	thread_runs = false;
-	wake.fd = -1;
+	close_wake();
 }
 
 static bool start_thread(void)
 {
+	int fds[2] = {-1, -1};
+
 	if (thread_runs)
 		return true;
-	wake = own_of(os_eventfd());
+	(void)os_pair_high(fds);
+	wake_out = own_of(fds[0]);
+	wake_in = own_of(fds[1]);
 	thread_runs = thread_start(run);
 	if (!thread_runs)
-		own_close(&wake);
+		close_wake();
 	return thread_runs;
 }
 
@@ -307,7 +324,7 @@ static bool enlist(struct hold *h)
 	return false;
 }
 
-struct hold *hold_new(int engine, int socket, bool nudges, int64_t wait_ms)
+struct hold *hold_new(int engine, int socket, unsigned flags, int64_t wait_ms)
 {
 	struct hold *h = arena_map(HOLD_BYTES);
 	bool ok;
@@ -318,7 +335,7 @@ struct hold *hold_new(int engine, int socket, bool nudges, int64_t wait_ms)
 	h->engine = own_of(os_dup_high(engine));
 	h->socket = own_of(os_dup_high(socket));
 	h->program = own_of(socket);
-	h->nudges = nudges;
+	h->flags = flags;
 	h->deadline_ms = os_now_ms() + wait_ms + GRACE_MS;
 	lock_take(&holds_lock);
 	forget_parent();

@@ -19,10 +19,16 @@
 
 struct hold;
 
+enum hold_flag {
+	HOLD_NUDGES = 1, /* the program reads the socket itself (nudge.h) */
+	HOLD_UNTIL_CLOSED = 2, /* a program that closes the socket has given up, though it may keep
+				  its TLS object for a while, as those do that collect garbage */
+};
+
 /* Begins to wait: engine is the connection on which the second verdict comes, socket the program's
- * own; both are duplicated. nudges: the program reads the socket itself (nudge.h). Nothing happens
- * before hold_arm(). NULL: it cannot be waited for (no thread, no descriptors, no memory). */
-struct hold *hold_new(int engine, int socket, bool nudges, int64_t wait_ms);
+ * own; both are duplicated. Nothing happens before hold_arm(). NULL: it cannot be waited for (no
+ * thread, no descriptors, no memory). */
+struct hold *hold_new(int engine, int socket, unsigned flags, int64_t wait_ms);
 
 /* What to send once it may leave: n bytes at the start of a mapping of the arena of cap, taken
  * over. */

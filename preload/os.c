@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -225,18 +224,26 @@ bool os_is_nonblocking(int fd)
 	return r < 0 || (r & O_NONBLOCK);
 }
 
-int os_eventfd(void)
+int os_pair_high(int ret_fds[2])
 {
-	long fd = CALL2(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int fds[2], r;
 
-	return fd < 0 ? (int)fd : os_fd_above_2((int)fd);
+	r = (int)CALL4(SYS_socketpair, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds);
+	for (int i = 0; r == 0 && i < 2; i++) {
+		ret_fds[i] = os_dup_high(fds[i]);
+		(void)os_close(fds[i]);
+	}
+	return r;
 }
 
 uint64_t os_signals_block(void)
 {
-	const uint64_t all = UINT64_MAX;
-	uint64_t before = 0;
+	uint64_t all, before = 0;
+	sigset_t set;
 
+	/* Without those that libc keeps for itself: setuid() waits until every thread took one. */
+	(void)sigfillset(&set);
+	memcpy(&all, &set, sizeof(all));
 	(void)CALL4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof(all));
 	return before;
 }

@@ -55,19 +55,20 @@ int os_memfd_sealed(const void *p, size_t n);
 
 /* A descriptor far above those that programs count on, close-on-exec; of the same file. */
 int os_dup_high(int fd);
-int os_shutdown(int fd, int how);
-/* Is fd set to non-blocking? A descriptor that cannot be asked is. */
 /* The same, but only where a program will hardly miss the number: -EINVAL in one that may have no
  * more than 512. */
 int os_dup_spare(int fd);
+/* Is fd set to non-blocking? A descriptor that cannot be asked is. */
 bool os_is_nonblocking(int fd);
+int os_shutdown(int fd, int how);
 /* Room for what is sent on a socket and not yet received. */
 int os_send_buffer(int fd, int bytes);
 /* Several; entries with a negative fd are left out. */
 int os_poll_many(struct pollfd *p, size_t n, int64_t timeout_ms);
-int os_eventfd(void);
-/* Blocks all signals in the calling thread, or puts back what it had; a mask is 8 bytes for the
- * kernel. */
+/* Two connected sockets where os_dup_high() puts them; one that there was no room for is < 0. */
+int os_pair_high(int ret_fds[2]);
+/* Blocks all signals of the program's in the calling thread, or puts back what it had; a mask is 8
+ * bytes for the kernel. */
 uint64_t os_signals_block(void);
 void os_signals_restore(uint64_t mask);
 void os_thread_name(const char *name);

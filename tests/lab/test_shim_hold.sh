@@ -70,10 +70,14 @@ ok "the engine dies during a hold: refused whatever the fail mode" lost 444
 govern closed enforce
 ok "a second verdict that is none: refused" is 403 ask https://api.openai.com/c -d x-test-HOLD-GARBAGE
 
-for mode in thread forks closes replaces frees clears pipelined no-threads no-threads-nonblocking server-leaves many; do
+for mode in thread forks closes replaces frees clears pipelined no-threads no-threads-nonblocking server-leaves \
+	server-is-slow many; do
 	ok "$mode, TLS 1.2" good $mode 443
 	ok "$mode, TLS 1.3" good $mode 444
 done
+closed() { clear_logs; good closes-its-own "$1" && sleep 1 && posts 0; }
+ok "a socket that the program closed: nothing is sent, TLS 1.2" closed 443
+ok "a socket that the program closed: nothing is sent, TLS 1.3" closed 444
 ok "no frame broke the protocol" bash -c "! grep -v 'wrong=\$' '$tmp/engine.log'"
 
 echo "1..$n"

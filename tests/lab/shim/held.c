@@ -146,6 +146,17 @@ static void closes(void)
 	expect(ask(session(), HOLD), 200, "the next");
 }
 
+/* Closed by a program that keeps the object: nobody would read what is released. */
+static void closes_its_own(void)
+{
+	SSL *ssl = session();
+
+	begin(ssl, HOLD);
+	close(SSL_get_fd(ssl));
+	expect_threads(1);
+	SSL_free(ssl);
+}
+
 static void replaces(void)
 {
 	SSL *ssl = session();
@@ -256,6 +267,7 @@ static void no_threads_nonblocking(void)
 
 struct relay {
 	int client, server;
+	_Atomic(bool) slow; /* takes nothing from the client */
 };
 
 static void *relay(void *data)
@@ -264,7 +276,8 @@ static void *relay(void *data)
 	struct pollfd p[2] = {{r->client, POLLIN, 0}, {r->server, POLLIN, 0}};
 	char buf[16384];
 
-	while (poll(p, 2, -1) > 0) {
+	while (poll(p, 2, 20) >= 0) {
+		p[0].events = r->slow ? 0 : POLLIN;
 		for (int i = 0; i < 2; i++) {
 			ssize_t n = p[i].revents ? read(p[i].fd, buf, sizeof(buf)) : 1;
 
@@ -291,7 +304,9 @@ static SSL *relayed(struct relay *r)
 	    getsockname(listener, (struct sockaddr *)&a, &n) < 0 ||
 	    connect(s, (struct sockaddr *)&a, sizeof(a)) < 0)
 		FAIL("relay: %s", strerror(errno));
-	*r = (struct relay){.client = accept(listener, NULL, NULL), .server = dial()};
+	r->client = accept(listener, NULL, NULL);
+	r->server = dial();
+	r->slow = false;
 	close(listener);
 	if (pthread_create(&t, NULL, relay, r))
 		FAIL("thread");
@@ -314,6 +329,41 @@ static void server_leaves(void)
 	expect(status(ssl), -1, "the server is gone");
 	end(ssl);
 	expect(ask(session(), "fine"), 200, "another connection");
+}
+
+static long cpu_ms(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000 +
+	       (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
+}
+
+/* What was released waits for a server that does not read, and takes no time of the machine's. */
+static void server_is_slow(void)
+{
+	static char body[24u << 20];
+	struct relay r;
+	SSL *ssl = relayed(&r);
+	long before;
+	int n;
+
+	r.slow = true;
+	memset(body, 'x', sizeof(body));
+	n = snprintf(body, 200, "POST /c HTTP/1.1\r\nHost: %s\r\nContent-Length: %zu\r\n\r\n%s",
+		     host, sizeof(body) - 200, HOLD);
+	body[n] = 'x';
+	n = (int)(strstr(body, "\r\n\r\n") + 4 - body + (long)sizeof(body) - 200);
+	expect(SSL_write(ssl, body, n), n, "write");
+	usleep(1500000);
+	before = cpu_ms();
+	usleep(1000000);
+	if (cpu_ms() - before > 100)
+		FAIL("%ld ms in a second", cpu_ms() - before);
+	r.slow = false;
+	expect(status(ssl), 200, "held");
+	end(ssl);
 }
 
 /* One thread for all. */
@@ -349,6 +399,7 @@ int main(int argc, char **argv)
 		{"thread", thread},
 		{"forks", forks},
 		{"closes", closes},
+		{"closes-its-own", closes_its_own},
 		{"replaces", replaces},
 		{"frees", frees},
 		{"clears", clears},
@@ -356,6 +407,7 @@ int main(int argc, char **argv)
 		{"no-threads", no_threads},
 		{"no-threads-nonblocking", no_threads_nonblocking},
 		{"server-leaves", server_leaves},
+		{"server-is-slow", server_is_slow},
 		{"many", many},
 	};
 

@@ -15,12 +15,14 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -261,6 +263,20 @@ static void test_calls_leave_errno(void **state)
 	assert_int_equal(errno, 77);
 }
 
+/* Signals 32 and 33 are libc's own: whoever blocks them lets setuid() wait for good. */
+static void test_signals_of_the_program(void **state)
+{
+	const uint64_t libc_own = 3ull << 31, sigterm = 1ull << (SIGTERM - 1);
+	uint64_t before, during = 0;
+
+	(void)state;
+	before = os_signals_block();
+	assert_int_equal(os_call(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&during, 8, 0, 0), 0);
+	os_signals_restore(before);
+	assert_int_equal(during & sigterm, sigterm);
+	assert_int_equal(during & libc_own & ~before, 0);
+}
+
 static void test_memfd_is_sealed(void **state)
 {
 	int fd = os_memfd_sealed("hello", 5);
@@ -427,6 +443,7 @@ int main(void)
 		cmocka_unit_test(test_lock_over_fork),
 		cmocka_unit_test(test_arena),
 		cmocka_unit_test(test_calls_leave_errno),
+		cmocka_unit_test(test_signals_of_the_program),
 		cmocka_unit_test(test_memfd_is_sealed),
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_what_belongs_to_a_verdict),
