@@ -99,13 +99,38 @@ static void forget(struct approval *x, void *data)
 		approvals_remove(t->approvals, x);
 }
 
+/* What is decided is what the ledger knows too: who asks again is asked about again. Of rejections
+ * and, when there are none, of what is approved and not used, the one that is over first. */
+static void choose(struct approval *x, void *data)
+{
+	struct approval **chosen = data, *y = *chosen;
+
+	if (x->waiting || (x->state != APPROVAL_REJECTED && x->state != APPROVAL_APPROVED))
+		return;
+	if (!y ||
+	    (x->state == y->state ? x->expires_ms < y->expires_ms : x->state == APPROVAL_REJECTED))
+		*chosen = x;
+}
+
+static void make_room(struct approvals *a, int64_t now_ms)
+{
+	struct approval *chosen = NULL;
+
+	approvals_each(a, forget, &(struct tidying){a, now_ms});
+	if (a->n < AICP_APPROVALS_MAX)
+		return;
+	approvals_each(a, choose, &chosen);
+	if (chosen)
+		approvals_remove(a, chosen);
+}
+
 struct approval *approvals_add(struct approvals *a, const struct engine_hold *hold,
 			       int64_t expires_ms, int64_t now_ms)
 {
 	struct approval **at = place(a, &hold->digest), *x;
 
 	if (a->n >= AICP_APPROVALS_MAX)
-		approvals_each(a, forget, &(struct tidying){a, now_ms});
+		make_room(a, now_ms);
 	x = a->n < AICP_APPROVALS_MAX ? calloc(1, sizeof(*x)) : NULL;
 	if (!x)
 		return NULL;

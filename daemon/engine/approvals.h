@@ -33,9 +33,9 @@ struct approval *approvals_find(struct approvals *approvals, const struct hash *
 				const struct hash *digest, int64_t now_ms);
 struct approval *approvals_by_id(struct approvals *approvals, struct span id);
 
-/* A new entry, pending and on its way. NULL: out of memory, or as many as
- * AICP_APPROVALS_MAX are open after what is over was forgotten. The entry lives until
- * approvals_remove(), or until it is over and nobody waits for it. */
+/* A new entry, pending and on its way. NULL: out of memory, or as many as AICP_APPROVALS_MAX are
+ * pending or waited for. The entry lives until approvals_remove(), or until nobody waits for it and
+ * it is over, or decided and others need its place. */
 struct approval *approvals_add(struct approvals *approvals, const struct engine_hold *hold,
 			       int64_t expires_ms, int64_t now_ms);
 void approvals_remove(struct approvals *approvals, struct approval *approval);

@@ -590,6 +590,36 @@ static void test_known_approvals_are_bounded(void **state)
 	approvals_free(a);
 }
 
+static void test_decided_approvals_make_room(void **state)
+{
+	struct approvals *a = approvals_new();
+	struct engine_hold hold = hold_of(9, 9, "x");
+	struct approval *x[AICP_APPROVALS_MAX];
+
+	(void)state;
+	for (unsigned i = 0; i < AICP_APPROVALS_MAX; i++) {
+		snprintf(hold.approval_id, sizeof(hold.approval_id), "%u", i);
+		x[i] = approvals_add(a, &hold, 1000 + i, 0);
+		assert_non_null(x[i]);
+	}
+	x[1]->state = APPROVAL_REJECTED;
+	x[1]->waiting = &hold;
+	x[2]->state = APPROVAL_APPROVED;
+	x[3]->state = APPROVAL_REJECTED;
+	x[4]->state = APPROVAL_REJECTED;
+	/* Forgotten is what people have done with, rejections first; none that is waited for. */
+	assert_non_null(approvals_add(a, &hold, 9000, 0));
+	assert_null(approvals_by_id(a, SPAN_LIT("3")));
+	assert_non_null(approvals_add(a, &hold, 9000, 0));
+	assert_null(approvals_by_id(a, SPAN_LIT("4")));
+	assert_ptr_equal(approvals_by_id(a, SPAN_LIT("2")), x[2]);
+	assert_non_null(approvals_add(a, &hold, 9000, 0));
+	assert_null(approvals_by_id(a, SPAN_LIT("2")));
+	assert_null(approvals_add(a, &hold, 9000, 0));
+	assert_ptr_equal(approvals_by_id(a, SPAN_LIT("1")), x[1]);
+	approvals_free(a);
+}
+
 int main(void)
 {
 #define TEST(_f) cmocka_unit_test_setup_teardown(_f, setup, teardown)
@@ -611,6 +641,7 @@ int main(void)
 		TEST(test_the_answer_names_the_approval),
 		cmocka_unit_test(test_known_approvals),
 		cmocka_unit_test(test_known_approvals_are_bounded),
+		cmocka_unit_test(test_decided_approvals_make_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
