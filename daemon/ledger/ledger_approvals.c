@@ -65,9 +65,27 @@ static bool question_wellformed(const struct ledger_item *item, int64_t *ret_uid
 	       canonical_int(canonical_get(process, "uid"), ret_uid);
 }
 
-static int permit_question(struct ledger *l, struct ledger_item *item)
+/* 0, with whether there is none, or -errno. */
+static int no_room(struct ledger *l, int64_t uid, size_t content_n, bool *ret_full)
 {
 	struct store_waiting waiting;
+	int64_t more = (int64_t)content_n, of_uid = 0;
+	int r = store_approvals_waiting(l->store, uid, &waiting);
+
+	/* Who has more than his share has it only when all together have. */
+	if (r == 0 && waiting.bytes + more > AICP_UID_APPROVALS_BYTES_MAX)
+		r = store_approvals_bytes_of(l->store, uid, &of_uid);
+	if (r == 0)
+		*ret_full = waiting.of_uid >= AICP_UID_APPROVALS_MAX ||
+			    waiting.all >= AICP_APPROVALS_MAX ||
+			    of_uid + more > AICP_UID_APPROVALS_BYTES_MAX ||
+			    waiting.bytes + more > AICP_APPROVALS_BYTES_MAX;
+	return r;
+}
+
+static int permit_question(struct ledger *l, struct ledger_item *item)
+{
+	bool full = false;
 	int64_t uid;
 	int r;
 
@@ -81,10 +99,8 @@ static int permit_question(struct ledger *l, struct ledger_item *item)
 		item->outcome = LEDGER_E_BAD_BODY; /* the id names another one */
 	if (r <= 0)
 		return r;
-	r = store_approvals_waiting(l->store, uid, &waiting);
-	if (r == 0 &&
-	    (waiting.of_uid >= AICP_UID_APPROVALS_MAX || waiting.all >= AICP_APPROVALS_MAX ||
-	     waiting.bytes + (int64_t)item->content.n > AICP_APPROVALS_BYTES_MAX))
+	r = no_room(l, uid, item->content.n, &full);
+	if (full)
 		item->outcome = LEDGER_E_TOO_MANY;
 	return r;
 }

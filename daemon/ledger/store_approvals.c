@@ -304,6 +304,20 @@ int store_approvals_waiting(struct store *store, int64_t uid, struct store_waiti
 	return 0;
 }
 
+int store_approvals_bytes_of(struct store *store, int64_t uid, int64_t *ret_bytes)
+{
+	sqlite3_stmt *stmt = store->stmt[SQL_PAYLOAD_BYTES_OF];
+	int r;
+
+	database_bind_int(stmt, 1, uid);
+	r = database_row(stmt);
+	if (r != 0)
+		return r < 0 ? r : -EUCLEAN;
+	*ret_bytes = sqlite3_column_int64(stmt, 0);
+	sqlite3_reset(stmt);
+	return 0;
+}
+
 bool store_approvals_touched(const struct store *store)
 {
 	return store->approvals_changed;

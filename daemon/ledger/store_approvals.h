@@ -43,6 +43,8 @@ struct store_waiting {
 };
 MUST_CHECK int store_approvals_waiting(struct store *store, int64_t uid,
 				       struct store_waiting *ret_waiting);
+/* Content that is kept, sealed, of that uid alone: looks at each. 0 or -errno. */
+MUST_CHECK int store_approvals_bytes_of(struct store *store, int64_t uid, int64_t *ret_bytes);
 
 /* Did the last transaction change an approval? */
 bool store_approvals_touched(const struct store *store);

@@ -125,6 +125,8 @@ const char *const store_sql_text[_SQL_COUNT] = {
 	[SQL_PAYLOAD_PUT] = "INSERT INTO payload(approval_id, bytes, sealed) VALUES (?1, ?2, ?3)",
 	[SQL_PAYLOAD_FIND] = "SELECT sealed FROM payload WHERE approval_id = ?1",
 	[SQL_PAYLOAD_BYTES] = "SELECT coalesce(sum(bytes), 0) FROM payload",
+	[SQL_PAYLOAD_BYTES_OF] = "SELECT coalesce(sum(p.bytes), 0) FROM payload p"
+		" JOIN approval a ON a.id = p.approval_id WHERE a.uid = ?1",
 	[SQL_PAYLOAD_ERASE] = "DELETE FROM payload WHERE approval_id = ?1",
 	[SQL_PAYLOAD_SWEEP] = "DELETE FROM payload WHERE approval_id NOT IN"
 		" (SELECT id FROM approval WHERE state IN ('pending', 'approved'))",

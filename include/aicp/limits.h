@@ -126,10 +126,12 @@
 /* What approvers may see of one request: a conversation of some hundred thousand words. */
 #define AICP_APPROVAL_CONTENT_BYTES_MAX (1u << 20)
 /* Approvals that wait for a decision: of one user as many as AICP_UID_HOLDS_MAX holds may ask for,
- * and in all more than anybody can read; with the bytes that are kept for them. */
-#define AICP_UID_APPROVALS_MAX	 1024u
-#define AICP_APPROVALS_MAX	 2048u
-#define AICP_APPROVALS_BYTES_MAX (512u << 20)
+ * and in all more than anybody can read; with the bytes that are kept for them, and for those that
+ * are approved and not used. */
+#define AICP_UID_APPROVALS_MAX	     1024u
+#define AICP_APPROVALS_MAX	     2048u
+#define AICP_UID_APPROVALS_BYTES_MAX (256u << 20)
+#define AICP_APPROVALS_BYTES_MAX     (512u << 20)
 /* Why somebody approves or rejects, and what they note beside it. */
 #define AICP_RATIONALE_CHARS_MAX 2048u
 /* A held connection: the kernel gives up probing a closed window after some 15 minutes. */

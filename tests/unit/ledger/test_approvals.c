@@ -494,6 +494,17 @@ static void erased_content_leaves_the_files(void **state)
 	buf_deinit(&sealed);
 }
 
+static void tamper(struct fixture *f, const char *sql)
+{
+	char path[128];
+	sqlite3 *db;
+
+	fixture_path(f, "ledger.db", path);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
 static void content_of_another_does_not_open(void **state)
 {
 	struct fixture *f = *state;
@@ -504,20 +515,8 @@ static void content_of_another_does_not_open(void **state)
 	assert_int_equal(fixture_ask(f, 2, 1000, 1000), 0);
 	/* Somebody with the database in their hands swaps the two. */
 	fixture_close(f);
-	{
-		char path[128];
-		sqlite3 *db;
-
-		fixture_path(f, "ledger.db", path);
-		assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-		assert_int_equal(sqlite3_exec(db,
-					      "UPDATE payload SET sealed = (SELECT sealed FROM "
-					      "payload p WHERE p.approval_id != "
-					      "payload.approval_id)",
-					      NULL, NULL, NULL),
-				 SQLITE_OK);
-		sqlite3_close(db);
-	}
+	tamper(f, "UPDATE payload SET sealed = (SELECT sealed FROM payload p"
+		  " WHERE p.approval_id != payload.approval_id)");
 	assert_int_equal(fixture_open(f), 0);
 	assert_int_equal(content_of(f, 1, &out), -EBADMSG);
 	buf_deinit(&out);
@@ -543,6 +542,29 @@ static void too_many_may_not_wait(void **state)
 	for (unsigned i = 0; i < AICP_APPROVALS_MAX - AICP_UID_APPROVALS_MAX - 1; i++)
 		assert_int_equal(fixture_ask(f, 0x1000 + i, 2000 + i / 100, 0), 0);
 	assert_int_equal(fixture_ask(f, 0xfffff, 3000, 3000), LEDGER_E_TOO_MANY);
+}
+
+static void nobody_takes_all_room_for_content(void **state)
+{
+	struct fixture *f = *state;
+	char sql[128];
+
+	assert_int_equal(fixture_open(f), 0);
+	assert_int_equal(fixture_ask(f, 1, 1000, 1000), 0);
+	fixture_close(f);
+	snprintf(sql, sizeof(sql), "UPDATE payload SET bytes = %u", AICP_UID_APPROVALS_BYTES_MAX);
+	tamper(f, sql);
+	assert_int_equal(fixture_open(f), 0);
+	assert_int_equal(fixture_ask(f, 2, 1000, 1000), LEDGER_E_TOO_MANY);
+	assert_int_equal(fixture_ask(f, 3, 1001, 1000), 0);
+	/* Content is kept as long as it may be used. */
+	assert_int_equal(fixture_decide(f, 1, true), LEDGER_DECISION_DONE);
+	assert_int_equal(fixture_ask(f, 4, 1000, 1000), LEDGER_E_TOO_MANY);
+	fixture_close(f);
+	snprintf(sql, sizeof(sql), "UPDATE payload SET bytes = %u", AICP_APPROVALS_BYTES_MAX);
+	tamper(f, sql);
+	assert_int_equal(fixture_open(f), 0);
+	assert_int_equal(fixture_ask(f, 5, 1002, 1000), LEDGER_E_TOO_MANY);
 }
 
 /* Bodies that are no question or no end: nothing is recorded but that it was lost, and the ledger
@@ -729,6 +751,7 @@ int main(void)
 		TEST(erased_content_leaves_the_files),
 		TEST(content_of_another_does_not_open),
 		TEST(too_many_may_not_wait),
+		TEST(nobody_takes_all_room_for_content),
 		TEST(bad_bodies_break_nothing),
 		TEST(every_change_is_told_once),
 		TEST(open_ones_are_told_to_who_comes),
