@@ -129,7 +129,8 @@ static void refuse_decision(struct request *r, unsigned status, const struct jso
 		return;
 	}
 	answer_fault(a, API_FAULT_UNAVAILABLE, NULL, SPAN_NULL,
-		     "the decision could not be recorded, and is none; see `aicp doctor`");
+		     "the decision could not be recorded; look at the approval again before you "
+		     "decide anew, and see `aicp doctor`");
 }
 
 static int ask_ledger(struct api *api, struct request *r, const char *op, const struct said *said)

@@ -35,8 +35,11 @@ static int tick_broken(struct ledger *l, struct ledger_time now)
 		r = store_flush(l->store);
 	if (r == 0)
 		r = recovered(l, now);
-	if (r == 0)
+	if (r == 0) {
+		/* A commit that failed may be on disk all the same. */
+		l->approvals_news = true;
 		ledger_plan_expiry(l, now);
+	}
 	if (r < 0 && l->store)
 		ledger_break(l, now);
 	return r;

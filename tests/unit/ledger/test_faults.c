@@ -316,25 +316,54 @@ static bool shown(struct fixture *f, unsigned n)
 	return r == 0;
 }
 
+/* What the engine was told last of one approval; -1: nothing. */
+struct told {
+	char id[APPROVAL_ID_CHARS + 1];
+	int state;
+};
+
+static int note_told(void *data, const struct ledger_approval *approval)
+{
+	struct told *told = data;
+
+	if (span_eq_str(approval->id, told->id))
+		told->state = (int)approval->state;
+	return 0;
+}
+
+static void tell(struct fixture *f, struct told *told)
+{
+	int r = ledger_approvals_news(f->ledger, note_told, told);
+
+	assert_true(r == 0 || fault.countdown <= 0);
+}
+
 /* Asked, held, approved and released, with a disk that fails somewhere; then finished on a sound
  * one. What was acknowledged is so, and one request goes out. */
 static void approval_fails_at(struct fixture *f, unsigned n, enum operation op, int k, bool stays)
 {
+	struct told told = {.state = -1};
 	int asked, decided, released, state;
 
+	fixture_id(n, told.id);
 	fault.op = op;
 	fault.stays = stays;
 	fault.fired = 0;
 	fault.countdown = k;
 	asked = fixture_ask(f, n, 1000, 1000);
 	(void)fixture_hold(f, n, 0, n);
+	tell(f, &told);
 	decided = fixture_decide(f, n, true);
+	tell(f, &told);
 	released = fixture_end(f, n, 0, "released");
 	f->now.mono_ns += INT64_C(11000000000);
 	(void)ledger_tick(f->ledger, f->now);
 	disarm();
 	heal(f);
 	state = fixture_state(f, n);
+	/* Also of what is on disk although its commit failed. */
+	tell(f, &told);
+	assert_int_equal(told.state, state);
 	if (released == 0)
 		assert_int_equal(state, APPROVAL_USED);
 	else if (decided == 0)
