@@ -16,25 +16,26 @@
 /* ---- list
  * ------------------------------------------------------------------------------------------- */
 
-/* Which ones were shown: requests are asked about in the order of their times, and those of one
- * time come together. */
+/* Which ones were there at the last look. By their ids, as clocks are set. */
 struct seen {
-	struct buf time; /* of the newest */
+	struct buf ids; /* each between two line feeds */
 };
 
-static struct span time_of(const struct json *j, uint32_t a)
+#define SEEN_INIT ((struct seen){.ids = BUF_INIT(1u << 20)})
+
+/* Notes a as there now; was it at the last look? */
+static bool was_seen(const struct json *j, uint32_t a, const struct seen *seen, struct seen *now)
 {
-	uint32_t t = json_get(j, a, "requested_at");
+	uint32_t t = json_get(j, a, "approval_id");
+	struct span id = t == JSON_NONE ? SPAN_NULL : json_raw(j, t);
+	size_t begin = now->ids.n ? now->ids.n - 1 : 0;
 
-	return t == JSON_NONE ? SPAN_NULL : json_raw(j, t);
-}
-
-static bool is_new(const struct json *j, uint32_t a, const struct seen *seen)
-{
-	struct span at = time_of(j, a);
-
-	/* Times of one form: the later one is the greater text. */
-	return at.n && (seen->time.n != at.n || memcmp(at.p, seen->time.p, at.n) > 0);
+	if (!now->ids.n)
+		buf_put_byte(&now->ids, '\n');
+	buf_put(&now->ids, id);
+	if (buf_put_byte(&now->ids, '\n') < 0 || !seen->ids.n)
+		return false;
+	return memmem(seen->ids.p, seen->ids.n, now->ids.p + begin, now->ids.n - begin) != NULL;
 }
 
 static void show_time(const struct json *j, uint32_t a, const char *key)
@@ -69,25 +70,22 @@ static void show_entry(const struct json *j, uint32_t a)
 static unsigned show_new(const struct cli *cli, const struct json *j, struct seen *seen)
 {
 	uint32_t pending = json_get(j, 0, "pending");
-	struct span newest = SPAN_NULL;
+	struct seen now = SEEN_INIT;
 	unsigned n = 0;
 
 	if (pending == JSON_NONE || j->token[pending].kind != JSON_ARRAY)
 		return 0;
 	json_foreach (a, j, pending) {
-		if (!is_new(j, a, seen))
+		if (was_seen(j, a, seen, &now))
 			continue;
 		if (cli->json)
 			show_json(json_whole(j, a));
 		else
 			show_entry(j, a);
-		newest = time_of(j, a);
 		n++;
 	}
-	if (n) {
-		buf_clear(&seen->time);
-		buf_put(&seen->time, newest);
-	}
+	buf_deinit(&seen->ids);
+	*seen = now;
 	fflush(stdout);
 	return n;
 }
@@ -128,7 +126,7 @@ int cmd_approval_list(const struct cli *cli, int argc, char **argv)
 		{"wait", no_argument, NULL, 'w'},
 		{NULL, 0, NULL, 0},
 	};
-	struct seen seen = {.time = BUF_INIT(64)};
+	struct seen seen = SEEN_INIT;
 	struct client_answer a;
 	struct client client;
 	bool forever = false, wait = false;
@@ -154,7 +152,7 @@ int cmd_approval_list(const struct cli *cli, int argc, char **argv)
 	client_answer_deinit(&a);
 	if (!rc && (forever || wait))
 		rc = follow(cli, &client, forever, &seen);
-	buf_deinit(&seen.time);
+	buf_deinit(&seen.ids);
 	return rc;
 }
 

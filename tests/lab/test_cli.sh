@@ -225,6 +225,11 @@ said() { tail -n 1 "$tmp/asked" | jq -e "$1"; }
 ok "approval list" gives 0 "$id 2026-11-28T12:00:00Z until 2026-11-28T13:00:00Z uid:1000 ask-first gpt-4o\\x1b[31m api.openai.com  please look" approval list
 ok "approval list: harmless" harmless list
 ok "approval list --wait: there is one already" gives 0 "$id" timeout 5 "$aicp" -c "$tmp/aicp.yaml" approval list --wait
+ok "approval list --follow goes on when the clock is set back" bash -c "cp '$tmp/answers' '$tmp/answers.now'
+	timeout 3 '$aicp' -c '$tmp/aicp.yaml' approval list --follow >'$tmp/followed' & sleep 1.2
+	sed 's/\"pending\": \[{/\"pending\": [{\"approval_id\": \"aaaaaaaaaaaaaaaaaaaaaaaa\", \"requested_at\": \"2026-11-28T11:00:00.000000000Z\"}, {/' '$tmp/answers.now' >'$tmp/answers.next'
+	mv '$tmp/answers.next' '$tmp/answers'; wait; mv '$tmp/answers.now' '$tmp/answers'
+	test \$(grep -c $id '$tmp/followed') = 1 && test \$(grep -c aaaaaaaaaaaaaaaaaaaaaaaa '$tmp/followed') = 1"
 ok "approval list --follow shows each once" bash -c "timeout 2 '$aicp' -c '$tmp/aicp.yaml' approval list --follow >'$tmp/followed'; test \$(grep -c $id '$tmp/followed') = 1"
 ok "approval list --json" bash -c "'$aicp' --json -c '$tmp/aicp.yaml' approval list | jq -e '.pending[0].approval_id == \"$id\"'"
 ok "approval show: harmless" harmless show "$id"
