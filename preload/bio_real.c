@@ -40,3 +40,8 @@ bool real_bio_asked(const void *return_address, const void *f)
 {
 	return library_asked(&family, return_address, f);
 }
+
+void real_bio_unloaded(void)
+{
+	library_unloaded(&family);
+}

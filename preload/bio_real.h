@@ -29,3 +29,5 @@ const struct real_bio *real_bio(const void *return_address);
 
 /* As library_asked(). */
 bool real_bio_asked(const void *return_address, const void *f);
+/* As library_unloaded(). */
+void real_bio_unloaded(void);

@@ -50,3 +50,8 @@ bool real_gnutls_asked(const void *return_address, const void *f)
 {
 	return library_asked(&family, return_address, f);
 }
+
+void real_gnutls_unloaded(void)
+{
+	library_unloaded(&family);
+}

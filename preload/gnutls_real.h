@@ -69,3 +69,5 @@ const struct real_gnutls *real_gnutls(const void *return_address);
 
 /* As library_asked(). */
 bool real_gnutls_asked(const void *return_address, const void *f);
+/* As library_unloaded(). */
+void real_gnutls_unloaded(void);

@@ -2,11 +2,11 @@
 /*
  * Two ways of the loader around our hooks: a library that looks into itself and what it needs
  * before it looks at what was preloaded (RTLD_DEEPBIND; PHP loads its extensions so), and functions
- * that are asked for by name in one library.
+ * that are asked for by name in one library. And what is unloaded is forgotten.
  *
  * The loader asks who calls it, for the caller's search path and for RTLD_NEXT. So these functions
- * jump to the real ones as their last step, and leave no return address of ours
- * (tests/lint/exports.sh looks at the code).
+ * (dlclose, which it asks for nothing, aside) jump to the real ones as their last step, and leave
+ * no return address of ours (tests/lint/exports.sh looks at the code).
  */
 #include "gnutls_real.h"
 #include "governed.h"
@@ -90,4 +90,18 @@ HOOK void *dlvsym(void *handle, const char *name, const char *version)
 		return hooked(__builtin_return_address(0), name,
 			      real->dlvsym(handle, name, version));
 	return real->dlvsym(handle, name, version);
+}
+
+HOOK int dlclose(void *handle)
+{
+	const struct real_loader *real = real_loader();
+	int r;
+
+	if (UNLIKELY(!real->dlclose))
+		return -1;
+	r = real->dlclose(handle);
+	real_ssl_unloaded();
+	real_gnutls_unloaded();
+	real_bio_unloaded();
+	return r;
 }

@@ -70,7 +70,7 @@ static struct object *meant_by(struct library_family *family, size_t n, const st
 		if (reaches(found[i], caller, n))
 			return found[i];
 	for (size_t i = 0; count > 1 && i < count; i++)
-		if (found[i]->base == family->asked)
+		if (found[i]->begin == family->asked)
 			return found[i];
 	return count ? found[0] : NULL;
 }
@@ -89,8 +89,6 @@ static void fill(struct library_family *family, struct library *library, size_t 
 		 const struct object *o)
 {
 	library->complete = library->seals = true;
-	library->begin = o->begin;
-	library->end = o->end;
 	for (size_t i = 0; i < family->members_n; i++) {
 		const struct library_member *m = &family->members[i];
 		void *f = function_of(n, o, m->name, m->elsewhere);
@@ -99,28 +97,42 @@ static void fill(struct library_family *family, struct library *library, size_t 
 		library->seals &= f || m->need != LIBRARY_TO_SEAL;
 		memcpy((char *)library + m->offset, &f, sizeof(f));
 	}
-	library->base = o->base;
+	library->begin = o->begin;
+	library->end = o->end;
 	if (family->found)
 		family->found(library);
 }
 
+static struct library *table_at(const struct library_family *family, size_t i)
+{
+	return (struct library *)((char *)family->tables + i * family->table_bytes);
+}
+
+/* The family's table of the library that begins there, as its base is 0 where it is a program of
+ * fixed addresses; 0: one that is free. NULL: there is none. */
+static struct library *table_of(const struct library_family *family, uintptr_t begin)
+{
+	for (size_t i = 0; i < LIBRARIES_MAX; i++)
+		if (table_at(family, i)->begin == begin)
+			return table_at(family, i);
+	return NULL;
+}
+
 static const struct library *resolve(struct library_family *family, const void *address)
 {
+	struct library *library;
 	const struct object *o;
 	size_t n = 0;
 
 	object_each(list_one, &n);
 	o = meant_by(family, n, object_at(n, address));
-	for (size_t i = 0; o && i < LIBRARIES_MAX; i++) {
-		struct library *library =
-			(void *)((char *)family->tables + i * family->table_bytes);
-
-		if (!library->base)
-			fill(family, library, n, o);
-		if (library->base == o->base)
-			return library;
-	}
-	return NULL;
+	library = o ? table_of(family, o->begin) : NULL;
+	if (library || !o)
+		return library;
+	library = table_of(family, 0);
+	if (library)
+		fill(family, library, n, o);
+	return library;
 }
 
 static size_t site_of(uintptr_t address, size_t probe)
@@ -187,9 +199,41 @@ bool library_asked(struct library_family *family, const void *return_address, co
 	o = object_at(n, f);
 	if (o && object_function(o, family->mark)) {
 		if (!family->asked)
-			family->asked = o->base;
+			family->asked = o->begin;
 		meant = meant_by(family, n, object_at(n, return_address)) == o;
 	}
 	lock_drop(&library_lock);
 	return meant;
+}
+
+static bool is_loaded(const struct library *library, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (objects[i].begin == library->begin && objects[i].end == library->end)
+			return true;
+	return false;
+}
+
+void library_unloaded(struct library_family *family)
+{
+	size_t n = 0;
+
+	if (lock_mine(&library_lock))
+		return;
+	lock_take(&library_lock);
+	/* Also of callers that are gone: others may come to their addresses. */
+	for (size_t i = 0; i < LIBRARY_SITES; i++)
+		if (atomic_load_explicit(&family->sites[i].address, memory_order_relaxed))
+			atomic_store_explicit(&family->sites[i].address, 0, memory_order_relaxed);
+	object_each(list_one, &n);
+	for (size_t i = 0; i < LIBRARIES_MAX; i++) {
+		struct library *library = table_at(family, i);
+
+		if (!library->begin || is_loaded(library, n))
+			continue;
+		if (family->asked == library->begin)
+			family->asked = 0;
+		library->begin = 0;
+	}
+	lock_drop(&library_lock);
 }

@@ -3,8 +3,8 @@
  * The TLS library that a caller of a hook meant, and its functions.
  *
  * A process may hold several libraries of one family (a plugin with OpenSSL 1.1 beside 3); each
- * call has to reach the one that its caller was linked to. Libraries once seen stay: libssl keeps
- * itself loaded, so nothing here is undone.
+ * call has to reach the one that its caller was linked to. OpenSSL keeps itself loaded; GnuTLS goes
+ * with the last that needs it, and may come back elsewhere.
  */
 #pragma once
 
@@ -14,8 +14,7 @@
 
 /* Every family's table of functions begins with one. */
 struct library {
-	uintptr_t base; /* 0 in an unused place */
-	uintptr_t begin, end; /* of its segments */
+	uintptr_t begin, end; /* of its segments; 0 in an unused place */
 	bool complete; /* it has every function that we cannot do without */
 	bool seals; /* and those that make records in memory of ours */
 };
@@ -33,7 +32,8 @@ struct library_member {
 	bool elsewhere; /* it may be in a library that this one needs */
 };
 
-/* Call sites, written once: library before address, so that who sees the address sees the library.
+/* Call sites, written once until something is unloaded: library before address, so that who sees
+ * the address sees the library.
  */
 #define LIBRARY_SITES	    1024u /* a power of two */
 #define LIBRARY_SITE_PROBES 8u
@@ -51,7 +51,7 @@ struct library_family {
 	void *tables; /* LIBRARIES_MAX of them */
 	size_t table_bytes;
 	void (*found)(struct library *library); /* once for each; may be NULL */
-	uintptr_t asked; /* base of the one that callers without a link to any mean, or 0 */
+	uintptr_t asked; /* begin of the one that callers without a link to any mean, or 0 */
 	struct library_site *sites; /* LIBRARY_SITES of them; apart, as they are all zero at first:
 				       a program without TLS does not pay for their pages */
 };
@@ -66,6 +66,9 @@ const struct library *library_of(struct library_family *family, const void *retu
  * them that are only ever looked up by name is seen in one.
  */
 bool library_asked(struct library_family *family, const void *return_address, const void *f);
+
+/* Something was unloaded: forgets what is gone, and who called what. */
+void library_unloaded(struct library_family *family);
 
 /* Did the library itself call? Libraries reach some of their own functions through their PLT, and
  * so through our hooks. */

@@ -119,3 +119,8 @@ bool real_ssl_asked(const void *return_address, const void *f)
 {
 	return library_asked(&family, return_address, f);
 }
+
+void real_ssl_unloaded(void)
+{
+	library_unloaded(&family);
+}

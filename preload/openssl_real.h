@@ -76,3 +76,5 @@ const struct real_ssl *real_ssl(const void *return_address);
 
 /* As library_asked(). */
 bool real_ssl_asked(const void *return_address, const void *f);
+/* As library_unloaded(). */
+void real_ssl_unloaded(void);

@@ -132,6 +132,7 @@ static const struct wanted loader_wanted[] = {
 	{"dlopen", offsetof(struct real_loader, dlopen)},
 	{"dlsym", offsetof(struct real_loader, dlsym)},
 	{"dlvsym", offsetof(struct real_loader, dlvsym)},
+	{"dlclose", offsetof(struct real_loader, dlclose)},
 };
 
 static struct real_loader loader_found;

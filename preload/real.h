@@ -44,6 +44,7 @@ struct real_loader {
 	void *(*dlopen)(const char *, int);
 	void *(*dlsym)(void *, const char *);
 	void *(*dlvsym)(void *, const char *, const char *);
+	int (*dlclose)(void *);
 };
 
 const struct real_loader *real_loader(void);

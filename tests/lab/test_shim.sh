@@ -321,6 +321,10 @@ caller_path() {
 	is good "$tmp/opener" && is good under "$tmp/opener"
 }
 ok "dlopen and dlsym as the caller's own" caller_path
+unloaded() {
+	cc -O1 -o "$tmp/unloads" tests/lab/shim/unloads.c -ldl && is good "$tmp/unloads" && is good under "$tmp/unloads"
+}
+ok "a TLS library is unloaded and loaded again" unloaded
 
 # ---- programs that have nothing to do with it ----
 
