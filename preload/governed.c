@@ -59,13 +59,14 @@ static void look(void)
 bool governed_active(void)
 {
 	int ready = atomic_load_explicit(&governed_ready, memory_order_acquire);
+	uint64_t signals;
 
 	if (ready)
 		return ready == 1;
-	lock_take(&governed_lock);
+	signals = lock_take_alone(&governed_lock);
 	if (!atomic_load_explicit(&governed_ready, memory_order_relaxed))
 		look();
-	lock_drop(&governed_lock);
+	lock_drop_alone(&governed_lock, signals);
 	return atomic_load_explicit(&governed_ready, memory_order_relaxed) == 1;
 }
 
@@ -157,26 +158,28 @@ static void refresh(void)
 
 bool governed_find(const char *host, struct table_entry *ret_entry)
 {
+	uint64_t signals;
 	bool found;
 
 	if (!governed_active() || !file_path[0])
 		return false;
-	lock_take(&governed_lock);
+	signals = lock_take_alone(&governed_lock);
 	refresh();
 	found = table_text && table_find(table_text, table_n, host, ret_entry);
-	lock_drop(&governed_lock);
+	lock_drop_alone(&governed_lock, signals);
 	return found;
 }
 
 bool governed_any(void)
 {
+	uint64_t signals;
 	bool any;
 
 	if (!governed_active() || !file_path[0])
 		return false;
-	lock_take(&governed_lock);
+	signals = lock_take_alone(&governed_lock);
 	refresh();
 	any = table_text != NULL;
-	lock_drop(&governed_lock);
+	lock_drop_alone(&governed_lock, signals);
 	return any;
 }

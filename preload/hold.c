@@ -327,6 +327,7 @@ static bool enlist(struct hold *h)
 struct hold *hold_new(int engine, int socket, unsigned flags, int64_t wait_ms)
 {
 	struct hold *h = arena_map(HOLD_BYTES);
+	uint64_t signals;
 	bool ok;
 
 	if (!h)
@@ -337,10 +338,10 @@ struct hold *hold_new(int engine, int socket, unsigned flags, int64_t wait_ms)
 	h->program = own_of(socket);
 	h->flags = flags;
 	h->deadline_ms = os_now_ms() + wait_ms + GRACE_MS;
-	lock_take(&holds_lock);
+	signals = lock_take_alone(&holds_lock);
 	forget_parent();
 	ok = h->engine.fd >= 0 && h->socket.fd >= 0 && enlist(h);
-	lock_drop(&holds_lock);
+	lock_drop_alone(&holds_lock, signals);
 	if (ok)
 		return h;
 	own_close(&h->engine);
@@ -351,12 +352,13 @@ struct hold *hold_new(int engine, int socket, unsigned flags, int64_t wait_ms)
 
 void hold_arm(struct hold *h, uint8_t *sealed, size_t n, size_t cap)
 {
-	lock_take(&holds_lock);
+	const uint64_t signals = lock_take_alone(&holds_lock);
+
 	h->sealed = sealed;
 	h->n = n;
 	h->cap = cap;
 	wake_thread();
-	lock_drop(&holds_lock);
+	lock_drop_alone(&holds_lock, signals);
 }
 
 enum hold_outcome hold_look(const struct hold *h, const uint8_t **ret_answer, size_t *ret_n)
@@ -368,8 +370,9 @@ enum hold_outcome hold_look(const struct hold *h, const uint8_t **ret_answer, si
 	if (outcome == HOLD_WAITING && !lock_mine(&holds_lock)) {
 		/* The thread says how it went in the step in which it sends: who has read the
 		 * response already finds that step done here. */
-		lock_take(&holds_lock);
-		lock_drop(&holds_lock);
+		const uint64_t signals = lock_take_alone(&holds_lock);
+
+		lock_drop_alone(&holds_lock, signals);
 		outcome = outcome_of(h);
 	}
 	if (outcome == HOLD_ANSWERED) {
@@ -388,7 +391,8 @@ int hold_engine(const struct hold *h)
 
 void hold_end(struct hold *h)
 {
-	lock_take(&holds_lock);
+	const uint64_t signals = lock_take_alone(&holds_lock);
+
 	forget_parent();
 	if (h->pid != holds_pid || h->done) {
 		hold_free(h);
@@ -396,5 +400,5 @@ void hold_end(struct hold *h)
 		atomic_store_explicit(&h->given_up, true, memory_order_release);
 		wake_thread();
 	}
-	lock_drop(&holds_lock);
+	lock_drop_alone(&holds_lock, signals);
 }

@@ -66,3 +66,17 @@ void lock_drop(struct lock *lock)
 	if (atomic_exchange_explicit(&lock->word, 0, memory_order_release) & LOCK_WAITED)
 		os_futex_wake(&lock->word);
 }
+
+uint64_t lock_take_alone(struct lock *lock)
+{
+	const uint64_t signals = os_signals_block();
+
+	lock_take(lock);
+	return signals;
+}
+
+void lock_drop_alone(struct lock *lock, uint64_t signals)
+{
+	lock_drop(lock);
+	os_signals_restore(signals);
+}

@@ -25,3 +25,8 @@ bool lock_mine(const struct lock *lock);
 bool lock_try(struct lock *lock);
 void lock_take(struct lock *lock);
 void lock_drop(struct lock *lock);
+
+/* The same with the program's signals kept out meanwhile, for what a handler may come to as well:
+ * connect(), write() and close() are allowed in one. Returns what to give back. */
+uint64_t lock_take_alone(struct lock *lock);
+void lock_drop_alone(struct lock *lock, uint64_t signals);

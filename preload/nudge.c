@@ -23,9 +23,11 @@ static bool is_socket(int fd, uint64_t inode)
 
 void nudge_put(int fd, uint64_t inode)
 {
-	if (fd <= 0 || lock_mine(&nudge_lock))
+	uint64_t signals;
+
+	if (fd <= 0)
 		return;
-	lock_take(&nudge_lock);
+	signals = lock_take_alone(&nudge_lock);
 	for (unsigned i = 0; i < PLACES; i++) {
 		/* One of a descriptor that was closed unread is over. */
 		if (places[i].fd && places[i].fd != fd && watch_mark(places[i].fd) == WATCH_WOKEN)
@@ -35,16 +37,14 @@ void nudge_put(int fd, uint64_t inode)
 		watch_wake(fd);
 		break;
 	}
-	lock_drop(&nudge_lock);
+	lock_drop_alone(&nudge_lock, signals);
 }
 
 bool nudge_take(int fd)
 {
+	const uint64_t signals = lock_take_alone(&nudge_lock);
 	bool first = false;
 
-	if (lock_mine(&nudge_lock))
-		return false;
-	lock_take(&nudge_lock);
 	for (unsigned i = 0; i < PLACES; i++) {
 		if (places[i].fd != fd)
 			continue;
@@ -52,6 +52,6 @@ bool nudge_take(int fd)
 		first = is_socket(fd, places[i].inode);
 	}
 	watch_awake(fd);
-	lock_drop(&nudge_lock);
+	lock_drop_alone(&nudge_lock, signals);
 	return first;
 }

@@ -11,19 +11,11 @@
 
 _Atomic(uint8_t) watch_marks[WATCH_FDS];
 
-/* All below is under the lock; marks are written under it too. */
+/* All below is under the lock, taken alone: a handler may close descriptors; marks are written
+ * under it too. */
 static struct lock watch_lock;
 static struct watched **pages[WATCH_FDS / PAGE_FDS];
 static _Atomic(int) noted_pid; /* the process that noted connections last */
-
-/* A signal handler may come while its own thread is in here. */
-static bool enter(void)
-{
-	if (lock_mine(&watch_lock))
-		return false;
-	lock_take(&watch_lock);
-	return true;
-}
 
 static void set_mark(int fd, enum watch_mark mark)
 {
@@ -72,22 +64,26 @@ static bool is_open(int fd, uint64_t inode)
 void watch_note(int fd, enum watch_mark mark)
 {
 	struct watched *gone;
+	uint64_t signals;
 
-	if ((unsigned)fd >= WATCH_FDS || !enter())
+	if ((unsigned)fd >= WATCH_FDS)
 		return;
+	signals = lock_take_alone(&watch_lock);
 	gone = unhang(fd);
 	noted_pid = os_getpid();
 	set_mark(fd, mark);
-	lock_drop(&watch_lock);
+	lock_drop_alone(&watch_lock, signals);
 	end(gone);
 }
 
 bool watch_hang(int fd, struct watched *w)
 {
 	struct watched *gone = NULL, **at;
+	uint64_t signals;
 
-	if ((unsigned)fd >= WATCH_FDS || !enter())
+	if ((unsigned)fd >= WATCH_FDS)
 		return false;
+	signals = lock_take_alone(&watch_lock);
 	at = make_place(fd);
 	if (at) {
 		gone = unhang(fd);
@@ -97,7 +93,7 @@ bool watch_hang(int fd, struct watched *w)
 		w->pid = noted_pid;
 		*at = w;
 	}
-	lock_drop(&watch_lock);
+	lock_drop_alone(&watch_lock, signals);
 	end(gone);
 	return at != NULL;
 }
@@ -105,14 +101,16 @@ bool watch_hang(int fd, struct watched *w)
 struct watched *watch_take(int fd)
 {
 	struct watched **at, *w;
+	uint64_t signals;
 
-	if ((unsigned)fd >= WATCH_FDS || !enter())
+	if ((unsigned)fd >= WATCH_FDS)
 		return NULL;
+	signals = lock_take_alone(&watch_lock);
 	at = place(fd);
 	w = at ? *at : NULL;
 	if (w)
 		w->refs++;
-	lock_drop(&watch_lock);
+	lock_drop_alone(&watch_lock, signals);
 	if (w && !is_open(fd, w->inode)) {
 		/* Another file by now. In whose table, only its own process can tell. */
 		watch_close(fd);
@@ -124,49 +122,56 @@ struct watched *watch_take(int fd)
 
 void watch_drop(struct watched *w)
 {
+	const uint64_t signals = lock_take_alone(&watch_lock);
 	struct watched *gone;
 
-	if (!enter())
-		return;
 	gone = --w->refs == 0 ? w : NULL;
-	lock_drop(&watch_lock);
+	lock_drop_alone(&watch_lock, signals);
 	end(gone);
 }
 
 void watch_wake(int fd)
 {
-	if ((unsigned)fd >= WATCH_FDS || !enter())
+	uint64_t signals;
+
+	if ((unsigned)fd >= WATCH_FDS)
 		return;
+	signals = lock_take_alone(&watch_lock);
 	if (watch_mark(fd) != WATCH_GOVERNED) {
 		noted_pid = os_getpid();
 		set_mark(fd, WATCH_WOKEN);
 	}
-	lock_drop(&watch_lock);
+	lock_drop_alone(&watch_lock, signals);
 }
 
 void watch_awake(int fd)
 {
-	if ((unsigned)fd >= WATCH_FDS || !enter())
+	uint64_t signals;
+
+	if ((unsigned)fd >= WATCH_FDS)
 		return;
+	signals = lock_take_alone(&watch_lock);
 	if (watch_mark(fd) == WATCH_WOKEN)
 		set_mark(fd, WATCH_TCP);
-	lock_drop(&watch_lock);
+	lock_drop_alone(&watch_lock, signals);
 }
 
 void watch_close(int fd)
 {
 	const int pid = watch_mark(fd) == WATCH_NONE ? 0 : os_getpid();
 	struct watched *gone = NULL, **at;
+	uint64_t signals;
 
 	/* Not under the lock either: it may be the program's, that lives on beside us. */
-	if (!pid || pid != noted_pid || !enter())
+	if (!pid || pid != noted_pid)
 		return;
+	signals = lock_take_alone(&watch_lock);
 	at = place(fd);
 	if (!at || !*at || (*at)->pid == pid) {
 		gone = unhang(fd);
 		set_mark(fd, WATCH_NONE);
 	}
-	lock_drop(&watch_lock);
+	lock_drop_alone(&watch_lock, signals);
 	end(gone);
 }
 

@@ -83,6 +83,7 @@ held_mode() {
 ok "held, by socket calls; closed while it waits" held_mode
 ok "what is not governed goes as it is" good not-governed 11435
 ok "also on port 80" good not-governed 80
+ok "a signal handler that connects" good interrupted 11435
 proxied() { clear_logs; good proxy 11435 && posts 5 && asked api.openai.com:80 3 && asked monitored.example:80 1; }
 ok "one connection to a proxy, for hosts that are governed and others" proxied
 ok "no frame broke the protocol" bash -c "! grep -v 'wrong=\$' '$tmp/engine.log'"

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -505,6 +506,40 @@ static void unmapped(int fd)
 	expect(errno, EFAULT, "recvmmsg");
 }
 
+/* Connects to a listener that takes nothing, and leaves: all of it is allowed in a handler. */
+static struct sockaddr_in nobody = {.sin_family = AF_INET};
+
+static void come_and_go(int signal)
+{
+	const int saved = errno;
+	int s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	(void)signal;
+	(void)connect(s, (struct sockaddr *)&nobody, sizeof(nobody));
+	close(s);
+	errno = saved;
+}
+
+/* A handler comes while its own thread is in the function that it calls. */
+static void interrupted(void)
+{
+	const struct itimerval often = {{0, 200}, {0, 200}}, never = {0};
+	struct sigaction action = {.sa_handler = come_and_go, .sa_flags = SA_RESTART};
+	socklen_t n = sizeof(nobody);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+	nobody.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	expect(bind(listener, (struct sockaddr *)&nobody, n), 0, "bind");
+	expect(listen(listener, 1), 0, "listen");
+	expect(getsockname(listener, (struct sockaddr *)&nobody, &n), 0, "getsockname");
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	for (int i = 0; i < 20000; i++)
+		come_and_go(0);
+	setitimer(ITIMER_REAL, &never, NULL);
+	expect(ask(dial(), "fine"), 200, "afterwards");
+}
+
 static void free_ones(void)
 {
 	char buf[1024], far[70000];
@@ -579,6 +614,7 @@ int main(int argc, char **argv)
 		{"unreadable", unreadable},
 		{"forms", forms},
 		{"not-governed", free_ones},
+		{"interrupted", interrupted},
 		{"held", held},
 		{"proxy", through_proxy},
 	};
