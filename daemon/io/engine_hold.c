@@ -325,9 +325,10 @@ static struct approval *approval_for(struct conn *c, bool *ret_new)
 static void give_up(struct conn *c, enum reason reason)
 {
 	put_answer(c, reason);
-	if (note_end(c, HOLD_REFUSED, reason) < 0)
-		conn_note(c->role, c->user, BUDGET_ABANDONED);
-	conn_unrecorded(c);
+	if (note_end(c, HOLD_REFUSED, reason) < 0 || !c->held->decided)
+		conn_unrecorded(c);
+	else
+		conn_finish_refused(c);
 }
 
 void hold_unanswered(struct conn *c)
@@ -374,6 +375,8 @@ void hold_durable(struct conn *c, bool question)
 
 	if (question)
 		a->on_its_way = false;
+	else
+		c->held->decided = true;
 	if (--c->held->awaiting == 0)
 		hold_consider(c);
 }

@@ -31,6 +31,7 @@ struct held {
 	struct approval *approval; /* while it waits; NULL: no more */
 	struct conn *next; /* who waits for the same */
 	unsigned awaiting; /* answers of the ledger before the wait begins */
+	bool decided; /* the ledger has the decision */
 	int64_t began_ns, hold_ms, expires_ms;
 	bool in_array; /* how the client wants its errors */
 	size_t host_n, policy_n;

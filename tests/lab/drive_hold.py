@@ -9,6 +9,8 @@ import json
 import os
 import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -406,6 +408,36 @@ def strict(client, daemon):
     return None if done.returncode != 0 else "root approved a request of its own: %s" % done
 
 
+def verdict(daemon, prompt):
+    """What the engine says to a shim that cannot wait: (decision id, answer)."""
+    host = b"api.openai.com"
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": prompt}]}).encode()
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n" % (host, len(body))
+    request = head + body
+    frame = struct.pack("<IHHIIIIII", 0x50434941, 1, 1, 0, 0, len(host), len(request), len(head), 0) + host + request
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as shim:
+        shim.settimeout(TIMEOUT_S)
+        shim.connect(daemon.runtime_dir + "/shim.sock")
+        shim.send(frame)
+        said = shim.recv(65536)
+    return said[16:40].decode(), said[56:].decode()
+
+
+def crowded(client, daemon):
+    """As many questions as a user may ask; the next request is refused, and recorded with its end."""
+    waiting = [verdict(daemon, "%s %d" % (WORD, n)) for n in range(1024)]
+    decision, answer = verdict(daemon, "%s too many" % WORD)
+    if "has to approve" not in waiting[-1][1]:
+        return "no question: %s" % (waiting[-1],)
+    if "too many requests wait" not in answer or daemon.api("/api/approvals/pending")["count"] != 1024:
+        return "not refused: %s" % answer
+    entry = until(lambda: daemon.api("/api/logs/" + decision), "the decision")
+    if entry["status"] != "blocked" or entry["approval"]["hold_reason"] != "holds-full":
+        return "the log says %s" % entry
+    counts = daemon.api("/api/status")["engine"]
+    return None if counts["unrecorded"] == 0 else "counted as not recorded: %s" % counts
+
+
 def main():
     tap = Tap("TLS %s: " % sys.argv[1])
     chosen = [client for client in labclients.ALL if not sys.argv[2:] or client.name in sys.argv[2:]]
@@ -436,6 +468,9 @@ def main():
 def configurations(tap, client):
     daemon = Daemon("expiring", policy=POLICIES, **{"approvals.expiry_seconds": "2"}).start()
     tap.check("a question expires", expired, client, daemon)
+    daemon.stop()
+    daemon = Daemon("crowded", policy=POLICIES).start()
+    tap.check("a thousand questions of one user", crowded, client, daemon)
     daemon.stop()
     daemon = Daemon("strict", policy=POLICIES, **{"approvals.strict": "true"}).start()
     tap.check("approvals.strict binds root as well", strict, client, daemon)
