@@ -90,14 +90,24 @@ HOOK ssize_t send(int fd, const void *buf, size_t n, int flags)
 	return r;
 }
 
+/* The first bytes connect as well; but not a socket that is connected, which stays what it is. */
+static __attribute__((noinline)) void connects(int fd, const struct sockaddr *to, socklen_t to_n)
+{
+	struct watched *w = watch_mark(fd) == WATCH_GOVERNED ? watch_take(fd) : NULL;
+
+	if (w)
+		watch_drop(w);
+	else
+		clear_connected(fd, to, to_n);
+}
+
 HOOK ssize_t sendto(int fd, const void *buf, size_t n, int flags, const struct sockaddr *to,
 		    socklen_t to_n)
 {
 	ssize_t r;
 
-	/* It connects as well. */
 	if (RARELY(flags & MSG_FASTOPEN && to))
-		clear_connected(fd, to, to_n);
+		connects(fd, to, to_n);
 	if (RARELY(clear_sends(fd, buf, n))) {
 		const struct iovec v = {(void *)(uintptr_t)buf, n};
 		const struct destination d = {to, to_n};
@@ -136,7 +146,7 @@ HOOK ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 	ssize_t r;
 
 	if (RARELY(flags & MSG_FASTOPEN && m->msg_name))
-		clear_connected(fd, m->msg_name, m->msg_namelen);
+		connects(fd, m->msg_name, m->msg_namelen);
 	if (RARELY(watch_mark(fd) && pieces_are_clear(fd, m->msg_iov, m->msg_iovlen)))
 		return clear_send(&(struct clear_call){fd, flags, m->msg_iov, m->msg_iovlen,
 						       real_sendmsg, m});

@@ -427,6 +427,7 @@ static void large(void)
 /* What cannot be read is refused. */
 static void unreadable(void)
 {
+	const struct sockaddr_in elsewhere = {.sin_family = AF_INET, .sin_port = htons(9)};
 	char two[2048];
 	size_t n = request(two, sizeof(two), "fine");
 	int fd, file = open("/dev/zero", O_RDONLY);
@@ -440,6 +441,11 @@ static void unreadable(void)
 	expect(sendfile(fd, file, NULL, 10), -1, "sendfile");
 	expect(errno, EINVAL, "errno");
 	expect(ask(fd, "fine"), 200, "and then");
+	/* It does not connect what is connected. */
+	expect(sendto(fd, "x", 1, MSG_FASTOPEN, (struct sockaddr *)&elsewhere, sizeof(elsewhere)),
+	       -1, "connecting once more");
+	put(fd, "\x01 anything", 10);
+	expect(status(fd), 403, "no HTTP");
 	close(fd);
 }
 
