@@ -129,7 +129,7 @@ ok "too large and let pass, then judged again" good too-large-passes 444 monitor
 unseen_at_server() {
 	clear_logs
 	good unreadable 444 && ! grep -q '^[A-Z]* /' "$tmp/server.log" | grep -v '/1 ' || return 1
-	[ "$(grep -c '^unreadable answer' "$tmp/engine.log")" = 5 ] && [ "$(grep -c ^GET "$tmp/server.log")" = 1 ]
+	told 5 '^unreadable answer' && [ "$(grep -c ^GET "$tmp/server.log")" = 1 ]
 }
 ok "what cannot be read is reported, and does not reach the server" unseen_at_server
 
@@ -138,7 +138,7 @@ filters_reached() {
 	"$client" filters 444 >"$tmp/body" 2>&1 && { echo "passes without the shim: nothing tested"; return 1; }
 	clear_logs
 	# Four ways, two requests each that are allowed, and all twelve were judged.
-	good filters 444 && [ "$(grep -c ^POST "$tmp/server.log")" = 8 ] && [ "$(grep -c ^request "$tmp/engine.log")" = 12 ]
+	good filters 444 && [ "$(grep -c ^POST "$tmp/server.log")" = 8 ] && told 12 ^request
 }
 ok "TLS as a filter among BIOs: nothing refused reached" filters_reached
 
@@ -159,7 +159,7 @@ two_libraries() {
 		"$d/libssl.so.1.1" || return 1
 	nm -D "$d/plugin.so" | grep -q 'U SSL_write@OPENSSL_1_1_0' || { echo 'not bound to 1.1'; return 1; }
 	clear_logs
-	PLUGIN=$d/plugin.so good two-libraries 444 && [ "$(grep -c ^request "$tmp/engine.log")" = 7 ]
+	PLUGIN=$d/plugin.so good two-libraries 444 && told 7 ^request
 }
 ok "OpenSSL 1.1 beside 3 in one program" two_libraries
 

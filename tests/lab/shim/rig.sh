@@ -40,6 +40,16 @@ is() {
 under() { timeout -k 1 90 env LD_PRELOAD="$lib" "$@"; }
 ask() { under curl -sS -m 20 -o "$tmp/body" -w '%{http_code}' "$@"; }
 reached() { wc -l <"$tmp/server.log" | tr -d ' '; }
+# told N PATTERN: the engine writes its line behind its verdict, so that the program may have ended before.
+told() {
+	for _ in $(seq 100); do
+		[ "$(grep -c "$2" "$tmp/engine.log")" = "$1" ] && return
+		sleep 0.05
+	done
+	echo "expected $1 lines '$2' of the engine:"
+	cat "$tmp/engine.log"
+	return 1
+}
 clear_logs() { : >"$tmp/server.log"; : >"$tmp/engine.log"; }
 
 # govern FAIL MODE
