@@ -138,7 +138,7 @@ static int find_places(struct engine *e, const struct engine_decision *d, size_t
 	struct policy_eval *eval = again ? e->again_eval : e->eval;
 	struct provider_segments *segments = again ? &e->again_segments : &e->segments;
 	const struct policy_finding *finding = NULL;
-	size_t n = 0, last;
+	size_t n = 0;
 	int r = policy_findings(e->rules.policies, eval, e->rules.mode, VERDICT_HOLD, &finding, &n);
 
 	*ret_n = 0;
@@ -154,19 +154,13 @@ static int find_places(struct engine *e, const struct engine_decision *d, size_t
 			return r < 0 ? r : 0;
 	}
 	rewrite_reset(e->marks);
-	/* prompt.last is the end of prompt. */
-	last = facts_get(facts, FACT_PROMPT)->text.n - facts_get(facts, FACT_PROMPT_LAST)->text.n;
 	for (size_t i = 0; i < n && !r; i++) {
-		bool is_last = finding[i].fact == FACT_PROMPT_LAST;
+		struct rewrite_range range = judge_range(facts, &finding[i]);
 		struct policy_info info;
 
 		policy_set_info(e->rules.policies, finding[i].policy, &info);
-		r = rewrite_add(e->marks, &(struct rewrite_range){
-						  .fact = is_last ? FACT_PROMPT : finding[i].fact,
-						  .begin = finding[i].begin + (is_last ? last : 0),
-						  .end = finding[i].end + (is_last ? last : 0),
-						  .replacement = info.name,
-					  });
+		range.replacement = info.name;
+		r = rewrite_add(e->marks, &range);
 	}
 	return r ? r : rewrite_places(e->marks, leaving(e, d), segments, ret_n);
 }

@@ -46,6 +46,9 @@ bool judge_owes(const struct engine *engine, const struct policy_eval *eval);
 MUST_CHECK int judge_hold(struct engine *engine, const struct engine_request *request,
 			  struct engine_decision *decision);
 
+/* Where what a policy found stands in the texts that segments speak of; without a replacement. */
+struct rewrite_range judge_range(const struct facts *facts, const struct policy_finding *finding);
+
 /* What policies that redact found is replaced; sets ret_decision's rewritten and redactions.
  * PARSE_DONE; PARSE_E_BAD when the request cannot leave rewritten; -ENOMEM. */
 MUST_CHECK int judge_redact(struct engine *engine, const struct engine_request *request,

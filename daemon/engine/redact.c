@@ -58,20 +58,27 @@ static int make_room(struct engine *e)
 	return e->rewrite && e->again && e->again_eval ? 0 : -ENOMEM;
 }
 
-static int add_ranges(struct engine *e, const struct policy_finding *finding, size_t n)
+struct rewrite_range judge_range(const struct facts *facts, const struct policy_finding *finding)
 {
 	/* prompt.last is the end of prompt. */
-	size_t last = facts_get(e->facts, FACT_PROMPT)->text.n -
-		      facts_get(e->facts, FACT_PROMPT_LAST)->text.n;
+	bool is_last = finding->fact == FACT_PROMPT_LAST;
+	size_t before = is_last ? facts_get(facts, FACT_PROMPT)->text.n -
+					  facts_get(facts, FACT_PROMPT_LAST)->text.n
+				: 0;
+
+	return (struct rewrite_range){
+		.fact = is_last ? FACT_PROMPT : finding->fact,
+		.begin = finding->begin + before,
+		.end = finding->end + before,
+	};
+}
+
+static int add_ranges(struct engine *e, const struct policy_finding *finding, size_t n)
+{
 	int r = 0;
 
 	for (size_t i = 0; i < n && !r; i++) {
-		bool is_last = finding[i].fact == FACT_PROMPT_LAST;
-		struct rewrite_range range = {
-			.fact = is_last ? FACT_PROMPT : finding[i].fact,
-			.begin = finding[i].begin + (is_last ? last : 0),
-			.end = finding[i].end + (is_last ? last : 0),
-		};
+		struct rewrite_range range = judge_range(e->facts, &finding[i]);
 		struct policy_info info;
 
 		policy_set_info(e->rules.policies, finding[i].policy, &info);
